@@ -22,7 +22,6 @@ MANIFEST = "manifest.json"
 # Of the data directory. Its master key is not among them, nor the journal of exits, which belongs to one process.
 FILES = ("bot.toml", "live.json", "halt.json", "vault.codes", "vault.days", "master_keys.json")
 FORMAT = 1
-MEMBER_MAX = 1 << 40
 DUMPED, BASED = "backup", "base"
 _NAME = re.compile(r"trading-bot-(\d{8}T\d{6}Z)\.(backup|base)")
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

@@ -41,7 +41,7 @@ class Holding:
     """Shares are fractions of the whole supply unless said; the curve is no holder.
 
     `holders` are traders who hold something, the creator included, counted up to 512; `growth_per_min` is how many more there
-    are than a minute ago. `top1_share` and `top10_share` are those of the largest. Of the largest holder who is not the
+    are than a minute ago. `top10_share` is that of the ten largest. Of the largest holder who is not the
     creator: `whale_share`, `whale_buys`, `whale_sells` and for how long he has been buying, `whale_s`. Insiders bought in
     the slot of the launch, in one transaction with another buyer, or with SOL from one source with two others; the creator
     is one too: `insiders` without him, what they bought (`insider_bought_share`), hold (`insider_share`), and how much of
@@ -55,7 +55,6 @@ class Holding:
     holders: float = math.nan
     traders: float = math.nan
     growth_per_min: float = math.nan
-    top1_share: float = math.nan
     top10_share: float = math.nan
     whale_share: float = math.nan
     whale_buys: float = math.nan
@@ -152,7 +151,6 @@ class Bags:
             holders=self._holders,
             traders=traders,
             growth_per_min=float(self._holders - self._count_at(at_ms - GROWTH_MS)),
-            top1_share=_share(sum(largest[:1])),
             top10_share=_share(sum(largest)),
             whale_share=_share(whale.held_raw),
             whale_buys=whale.buys,

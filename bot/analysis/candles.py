@@ -32,14 +32,12 @@ class Candle:
 
 @dataclass(frozen=True, slots=True)
 class CandleSigns:
-    """The indicators of each period, and the price against the mean that was paid since the launch.
+    """The indicators on candles of a second, and the price against the mean that was paid since the launch.
 
     `over_vwap` is a fraction: 0.1 for a price ten percent above the volume-weighted mean of all trades; NaN without any.
     """
 
     s1: Indicators
-    s15: Indicators
-    m1: Indicators
     over_vwap: float
 
 

@@ -184,8 +184,6 @@ class TokenAnalysis:
         spent = self._bought_lamports + self._sold_lamports
         return CandleSigns(
             s1=self._rings[SECOND_MS].indicators(at_ms),
-            s15=self._rings[QUARTER_MS].indicators(at_ms),
-            m1=self._rings[MINUTE_MS].indicators(at_ms),
             over_vwap=price * self._traded_raw / (spent * TOKEN_RAW) - 1 if spent else math.nan,
         )
 

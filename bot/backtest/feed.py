@@ -34,7 +34,6 @@ class Feed:
     clock: Clock
     heard: Heard
     pace: Pace = _unpaced
-    events_told: int = 0
     launches: int = 0
     finished: trio.Event = field(default_factory=trio.Event)
     _playing: bool = False
@@ -59,7 +58,6 @@ class Feed:
                 await trio.sleep_until(start_s + (told.at_ms - start_ms) / 1000)
                 self.pace(told.at_ms)
             self.chain.take(told)
-            self.events_told += 1
             self.heard(told)
             if told.event is not None:
                 yield told.event

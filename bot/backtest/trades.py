@@ -80,8 +80,6 @@ class _Sum:
     wallet: int = 0
     fees: int = 0
     reason: str = ""
-    bought_raw: int = 0
-    sold_raw: int = 0
     entries: list[BookedEntry] = field(default_factory=list)
 
     def add(self, booked: BookedEntry) -> None:
@@ -93,10 +91,8 @@ class _Sum:
         if booked.side is Side.BUY and booked.entry.kind is EntryKind.FILL:
             self.mint, self.opened_ms = booked.mint, self.opened_ms or booked.at_ms
             self.paid += -wallet - rent
-            self.bought_raw += booked.token_raw
         else:
             self.closed_ms, self.reason = booked.at_ms, booked.reason or self.reason
-            self.sold_raw += booked.token_raw
 
 
 async def played_by(store: Store, chain: Chain, user: User) -> Played:

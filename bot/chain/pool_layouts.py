@@ -22,7 +22,6 @@ POOL_CONFIG = bytes.fromhex("95089ccaa0fcb0d9")
 
 BUY_EVENT = bytes.fromhex("67f4521f2cf57777")
 SELL_EVENT = bytes.fromhex("3e2f370aa503dc2a")
-MIGRATION_EVENT = bytes.fromhex("bde95db95c94ea94")
 
 MIN_CONFIG_LENGTH = 907
 
@@ -155,22 +154,3 @@ def decode_pool_trade(data: bytes) -> PoolTradeEvent:
         user=user,
         timestamp_s=timestamp_s,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationEvent:
-    """The launchpad has moved a completed coin to its pool, with so many raw tokens and lamports."""
-
-    mint: Pubkey
-    token_raw: int
-    quote_lamports: int
-    pool: Pubkey
-
-
-def decode_migration(data: bytes) -> MigrationEvent:
-    """A `CompletePumpAmmMigrationEvent`."""
-    expect(data, MIGRATION_EVENT, "a migration event")
-    reader = Reader(data, "a migration event", 40)
-    mint, token_raw, quote = reader.key(), reader.u64(), reader.u64()
-    reader.skip(48)  # the fee, the curve and the time
-    return MigrationEvent(mint, token_raw, quote, reader.key())

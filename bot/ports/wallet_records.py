@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from bot.trading.wallet_ledger import MintBook, WalletRecord
+from bot.trading.wallet_ledger import WalletRecord
 
 
 class WalletRecordStore(Protocol):
     async def wallet_records(self, addresses: Collection[str], since_s: int) -> dict[str, WalletRecord]:
         """The sums by address over the tokens that each traded after `since_s` (seconds since 1970); without such none."""
-
-    async def wallet_books(self, address: str, limit: int) -> list[MintBook]:
-        """A wallet's books, the latest traded first."""
 
     async def fold_unbooked(self, limit: int) -> int:
         """Fold the swaps of at most `limit` tokens that have no book yet; how many those were.

@@ -24,11 +24,6 @@ class MemoryWalletBooks(MemoryTables):
         }
         return {address: record for address, record in records.items() if record.tokens}
 
-    async def wallet_books(self, address: str, limit: int) -> list[MintBook]:
-        await trio.lowlevel.checkpoint()
-        books = self._books_of({address}).get(address, {})
-        return sorted(books.values(), key=lambda book: (-book.last_at_s, book.mint))[:limit]
-
     async def fold_unbooked(self, limit: int) -> int:  # noqa: ARG002
         await trio.lowlevel.checkpoint()
         return 0

@@ -247,11 +247,6 @@ def no_message(message_id: str) -> LookupError:
     return LookupError(f"there is no outbox message {message_id}")
 
 
-def no_run(run_id: str) -> LookupError:
-    """The error of a snipe run that does not exist."""
-    return LookupError(f"there is no snipe run {run_id}")
-
-
 def no_position(position_id: str) -> LookupError:
     """The error of a position that does not exist."""
     return LookupError(f"there is no position {position_id}")

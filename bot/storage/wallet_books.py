@@ -80,7 +80,6 @@ where not exists (
 )
 limit $1
 """
-SELECT_BOOKS = "select * from wallet_books where address = $1 and last_slot >= 0 order by last_at desc, mint limit $2"
 SELECT_RECORDS = """
 select
     address,
@@ -112,9 +111,6 @@ class WalletBooks(Repository):
     async def wallet_records(self, addresses: Collection[str], since_s: int) -> dict[str, WalletRecord]:
         rows = await self._database.read(_records, list(addresses), since_s * 1000)
         return {row["address"]: _record_from(row) for row in rows}
-
-    async def wallet_books(self, address: str, limit: int) -> list[MintBook]:
-        return [_book_from(row) for row in await self._database.read(_books, address, limit)]
 
     async def fold_unbooked(self, limit: int) -> int:
         return await self._database.write(_fold_unbooked, limit)
@@ -182,11 +178,6 @@ async def _fold_unbooked(connection: asyncpg.Connection, limit: int) -> int:
     for row in rows:
         await _fold(connection, row["address"], row["mint"])
     return len(rows)
-
-
-async def _books(connection: asyncpg.Connection, address: str, limit: int) -> list[Row]:
-    rows: list[Row] = await connection.fetch(SELECT_BOOKS, address, limit)
-    return rows
 
 
 async def _records(connection: asyncpg.Connection, addresses: list[str], since_ms: int) -> list[Row]:

@@ -32,11 +32,10 @@ class Glyphs:
 
     rule: str
     more: str
-    arrow: str
 
 
-UNICODE = Glyphs(rule="─", more="…", arrow="→")
-ASCII = Glyphs(rule="-", more="~", arrow=">")
+UNICODE = Glyphs(rule="─", more="…")
+ASCII = Glyphs(rule="-", more="~")
 
 
 @dataclass(frozen=True, slots=True)

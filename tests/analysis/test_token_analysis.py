@@ -79,16 +79,15 @@ def test_trade_by_trade_it_says_what_all_trades_together_say(market: Market, lat
     if not told:
         assert math.isnan(now.candles.s1.trend)
         return
-    for signs, period_ms in ((now.candles.s1, SECOND_MS), (now.candles.s15, QUARTER_MS), (now.candles.m1, MINUTE_MS)):
-        bars = recomputed.candles(told, period_ms, at_ms)
-        assert signs.candles == len(bars)
-        expected = recomputed.indicators(bars)
-        shown_signs = (signs.trend, signs.rsi, signs.range_share)
-        # A strength of what has all but faded is a quotient of rounding errors.
-        if len(bars) < 300:
-            assert shown_signs == pytest.approx(expected, rel=1e-6, abs=1e-9, nan_ok=True)
-        else:
-            assert shown_signs[::2] == pytest.approx(expected[::2], rel=1e-6, abs=1e-9)
+    signs, bars = now.candles.s1, recomputed.candles(told, SECOND_MS, at_ms)
+    assert signs.candles == len(bars)
+    expected = recomputed.indicators(bars)
+    shown_signs = (signs.trend, signs.rsi, signs.range_share)
+    # A strength of what has all but faded is a quotient of rounding errors.
+    if len(bars) < 300:
+        assert shown_signs == pytest.approx(expected, rel=1e-6, abs=1e-9, nan_ok=True)
+    else:
+        assert shown_signs[::2] == pytest.approx(expected[::2], rel=1e-6, abs=1e-9)
 
 
 def size_of(thing: object) -> int:
@@ -146,7 +145,7 @@ def test_a_trade_that_is_told_late_counts_now_and_turns_neither_curve_nor_clock_
     assert token.latest_ms == BORN_MS + 105_000
     assert now.volume.m1.buys == 7
     assert now.curve.curve_lamports == market.curve.real_quote_lamports
-    assert now.candles.m1.candles == 1
+    assert now.candles.s1.candles == 6
 
 
 def test_those_who_acted_together_are_forgotten_with_their_bags() -> None:

@@ -48,15 +48,13 @@ def pools(shared_data: Path) -> Idl:
     return Idl(shared_data / "idl" / "pump_swap_idl.json")
 
 
-def test_discriminators_are_those_of_the_interface_description(pools: Idl, shared_data: Path) -> None:
-    launchpad = Idl(shared_data / "idl" / "pump_fun_idl.json")
+def test_discriminators_are_those_of_the_interface_description(pools: Idl) -> None:
     assert pools.discriminator("instructions", "buy_exact_quote_in") == pool_layouts.BUY_EXACT_QUOTE_IN
     assert pools.discriminator("instructions", "sell") == pool_layouts.SELL
     assert pools.discriminator("accounts", "Pool") == pool_layouts.POOL
     assert pools.discriminator("accounts", "GlobalConfig") == pool_layouts.POOL_CONFIG
     assert pools.discriminator("events", "BuyEvent") == pool_layouts.BUY_EVENT
     assert pools.discriminator("events", "SellEvent") == pool_layouts.SELL_EVENT
-    assert launchpad.discriminator("events", "CompletePumpAmmMigrationEvent") == pool_layouts.MIGRATION_EVENT
 
 
 def test_derived_addresses_are_those_of_mainnet() -> None:
@@ -123,13 +121,6 @@ def test_trade_events_as_described_are_read_field_by_field(pools: Idl, name: str
     assert (trade.pool, trade.user, trade.timestamp_s) == (KEYS[0], KEYS[1], 99)
 
 
-def test_a_migration_as_described_names_its_pool(shared_data: Path) -> None:
-    launchpad = Idl(shared_data / "idl" / "pump_fun_idl.json")
-    values = {"mint": KEYS[0], "mint_amount": 5, "sol_amount": 7, "pool": KEYS[1]}
-    data = pool_layouts.MIGRATION_EVENT + launchpad.encode("CompletePumpAmmMigrationEvent", values)
-    assert pool_layouts.decode_migration(data) == pool_layouts.MigrationEvent(KEYS[0], 5, 7, KEYS[1])
-
-
 def packed_pool() -> bytes:
     """The account's fields in their order; 128 bits of virtual reserves, which may be negative."""
     keys = b"".join(bytes(key) for key in KEYS[:6])
@@ -184,7 +175,6 @@ DECODERS: list[tuple[bytes, Callable[[bytes], object]]] = [
     (FEE_CONFIG, pool_layouts.decode_pool_fee_tiers),
     (pool_layouts.BUY_EVENT, pool_layouts.decode_pool_trade),
     (pool_layouts.SELL_EVENT, pool_layouts.decode_pool_trade),
-    (pool_layouts.MIGRATION_EVENT, pool_layouts.decode_migration),
 ]
 
 

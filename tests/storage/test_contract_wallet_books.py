@@ -39,15 +39,14 @@ async def test_each_recorded_swap_is_in_its_book_once(store: Store) -> None:
     for swap in SWAPS:
         assert await store.record_signal(swap)
         assert not await store.record_signal(replace(swap, token_raw=9))
-    assert await store.wallet_books("Leader", 9) == BOOKS
-    assert await store.wallet_books("Leader", 1) == BOOKS[:1]
     assert await store.wallet_records(["Leader", "Other"], 0) == {"Leader": record_of("Leader", BOOKS)}
 
 
 async def test_swaps_that_are_recorded_late_stand_in_the_books_where_they_belong(store: Store) -> None:
     for swap in reversed(SWAPS):
         await store.record_signal(swap)
-    assert await store.wallet_books("Leader", 9) == BOOKS
+    assert await store.wallet_records(["Leader"], 0) == {"Leader": record_of("Leader", BOOKS)}
+    assert await store.wallet_records(["Leader"], NOW_S + 4) == {"Leader": record_of("Leader", BOOKS[:1])}
 
 
 async def test_a_record_is_of_the_tokens_that_were_traded_since_a_moment(store: Store) -> None:
@@ -63,11 +62,12 @@ async def test_swaps_of_before_there_were_books_are_folded_in_steps(database: Da
         for swap in SWAPS:
             await store.record_signal(swap)
         await run_sql(database, "delete from wallet_books")
-        assert await store.wallet_books("Leader", 9) == []
+        assert await store.wallet_records(["Leader"], 0) == {}
         assert await store.fold_unbooked(1) == 1
         await store.record_signal(traded(6, Side.SELL, 1, 1))
         await store.record_signal(traded(7, Side.SELL, 1, 1, "MintTwo"))
         assert await store.fold_unbooked(9) == 0
         told = [ledger_swap(one) for one in await store.signals("Leader", 99)]
         assert len(told) == 7
-        assert await store.wallet_books("Leader", 9) == [book_of(mint, told) for mint in ("MintTwo", "MintOne")]
+        books = [book_of(mint, told) for mint in ("MintTwo", "MintOne")]
+        assert await store.wallet_records(["Leader"], 0) == {"Leader": record_of("Leader", books)}

@@ -49,7 +49,6 @@ from tests.vault.vault_samples import BOUNDS, bounds, closing, guard
 
 MASTER = MasterKey("test", bytes(range(32)))
 COSTS = SIGNATURE_FEE_LAMPORTS + FEE_LAMPORTS + TIP_LAMPORTS
-AMOUNTS_AT = 8
 
 
 def refusal(message: bytes, mint: Pubkey = MINT, allowed: Bounds = BOUNDS) -> str:

@@ -13,7 +13,6 @@ import h2.exceptions
 import trio
 
 RECEIVE_BYTES = 65_536
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 # Status, body, and the seconds of a Retry-After where there is one, for a method, a target and a body.
 Respond = Callable[[bytes, bytes, bytes], Awaitable[tuple[int, bytes, int | None]]]
