@@ -49,14 +49,14 @@ async def keep_reading(
 ) -> None:
     """Take over what somebody writes into the settings file, until cancelled; operators hear where it cannot be."""
     file = options.config or options.directory / DEFAULT_FILE
-    read = partial(_read, file, options.profile, environment, must_be_there=options.config is not None)
-    seen = _signature(file)
+    seen = before = _signature(file)
     while True:
         await trio.sleep(LOOK_EVERY_S)
-        if (now := _signature(file)) == seen:
-            continue
+        still, before = before, _signature(file)
+        if (now := before) == seen or now != still:
+            continue  # nothing new, or somebody still writes
         try:
-            chosen = await trio.to_thread.run_sync(read)
+            chosen = await trio.to_thread.run_sync(partial(read_again, file, options.profile, environment))
             await take(config, chosen, file.name)
         except Unavailable as error:
             log.info("settings_file_waits", reason=str(error))
@@ -84,9 +84,21 @@ async def take(config: RuntimeConfig, chosen: settings.Settings, name: str) -> N
         log.warning("settings_wait_for_restart", keys=waiting)
 
 
-def _read(file: Path, profile: str, environment: Mapping[str, str], *, must_be_there: bool) -> settings.Settings:
-    present = must_be_there or file.exists()
-    return settings.load(file if present else None, environment, profile=profile)
+def read_again(file: Path, profile: str, environment: Mapping[str, str]) -> settings.Settings:
+    """What the file says now. Raises StartupError, also for one that is gone or empty.
+
+    Such a file would loosen every limit to its default. An editor on a full disk leaves an empty one, and so does whoever
+    moves the file away for a moment; who wants the defaults starts the bot without it, or leaves a comment in it.
+    """
+    try:
+        empty = file.stat().st_size == 0
+    except FileNotFoundError:
+        raise StartupError("it is gone; put it back, or start the bot again without it") from None
+    except OSError as error:
+        raise StartupError(f"it cannot be looked at: {error.strerror}") from None
+    if empty and file.is_file():
+        raise StartupError("it is empty; write it again, or start the bot again without it")
+    return settings.load(file, environment, profile=profile)
 
 
 def _signature(file: Path) -> Seen:

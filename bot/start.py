@@ -41,8 +41,6 @@ def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
     market = Path(arguments.market).absolute() if arguments.market else None
     if market is not None and not market.exists():
         raise StartupError(f"{market}: no such market file; check --market")
-    if file is not None and file.exists() and not file.is_file():
-        raise StartupError(f"{file}: the settings file cannot be read: it is no regular file; check --config")
     return Options(
         directory,
         arguments.profile,

@@ -79,6 +79,9 @@ __all__ = [
 ]
 
 
+FILE_BYTES_MAX = 1 << 20
+
+
 def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, profile: str = "local") -> Settings:
     """Read a settings file (None: defaults) and the environment, for a profile: which RPC endpoints there are is its.
 
@@ -87,7 +90,13 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, prof
     text, name = "", "environment"
     if file is not None:
         name = file.name
+        if file.exists() and not file.is_file():  # opening a pipe would wait for who writes into it
+            raise StartupError(f"{file}: the settings file cannot be read: it is no regular file; check --config")
         try:
+            if (size := file.stat().st_size) > FILE_BYTES_MAX:
+                raise StartupError(
+                    f"{file}: the settings file has {size} bytes, and {FILE_BYTES_MAX} at most; check it"
+                )
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise StartupError(f"{file}: no such settings file; check --config") from None
@@ -97,7 +106,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, prof
     try:
         tree: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise StartupError(f"{toml_place(name, text, str(error))}; nothing was started") from None
+        raise StartupError(f"{toml_place(name, text, str(error))}") from None
     overlay = read_environment(environment)
     overlay.hold_against(tree, name)
     try:

@@ -91,15 +91,15 @@ class Trading(Section):
     priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
     max_priority_fee_lamports: int = Field(default=5_000_000, ge=0, le=1_000_000_000)
     max_tip_lamports: int = Field(default=5_000_000, ge=1_000, le=1_000_000_000)
-    price_max_age_s: float = Field(default=3.0, gt=0, le=60)
+    price_max_age_s: float = Field(default=3.0, ge=0.2, le=60)
     adapt_to_results: bool = False
     observe_s: float = Field(default=6.0, gt=0, le=300)
-    confirm_interval_s: float = Field(default=0.3, gt=0, le=10)
-    resend_interval_s: float = Field(default=2.0, gt=0, le=60)
-    audit_interval_s: float = Field(default=30.0, gt=0, le=3600)
+    confirm_interval_s: float = Field(default=0.3, ge=0.05, le=10)
+    resend_interval_s: float = Field(default=2.0, ge=0.1, le=60)
+    audit_interval_s: float = Field(default=30.0, ge=0.1, le=3600)
     close_emptied_accounts: bool = True
     close_emptied_after_s: float = Field(default=600.0, ge=60, le=604_800)
-    probe_interval_s: float = Field(default=1.0, gt=0, le=60)
+    probe_interval_s: float = Field(default=1.0, ge=0.05, le=60)
 
 
 class Roles(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 from bot.clock import Clock
 from bot.compose import policy
 from bot.config_verbs import config_verbs
-from bot.config_watch import take
+from bot.config_watch import read_again, take
 from bot.errors import StartupError
 from bot.refusal import CannotError
 from bot.runtime_config import RuntimeConfig
@@ -60,6 +61,12 @@ async def test_a_change_counts_at_once_is_a_version_and_outlives_a_restart() -> 
         (changed(max_trade_sol="1.5"), "above the 1 that the vault was started with"),
         (changed(max_tip_lamports="6000000"), "above the 5000000 that the vault was started with"),
         (changed(blacklist="not-a-mint"), "trading.blacklist.0: "),
+        (
+            changed(confirm_interval_s="1e-9"),
+            "trading.confirm_interval_s: Input should be greater than or equal to 0.05",
+        ),
+        (changed(resend_interval_s="1e-9"), "trading.resend_interval_s: Input should be greater than or equal to 0.1"),
+        (changed(price_max_age_s="1e-9"), "trading.price_max_age_s: Input should be greater than or equal to 0.2"),
         (changed(observe_s="3"), "does not change while the bot runs"),
         (changed(max_trade_sool="3"), "did you mean trading.max_trade_sol?"),
         ({"wallets.master_key_file": "/tmp/x"}, "does not change while the bot runs"),
@@ -136,6 +143,28 @@ async def test_a_file_that_does_not_hold_with_what_was_changed_leaves_everything
     with pytest.raises(CannotError, match="nobody could buy"):
         await take(one, load(file, {}), "bot.toml")
     assert (one.number, one.base, value_of(one.current, "trading.min_trade_sol")) == (1, Settings(), "0.001")
+
+
+@pytest.mark.parametrize(("text", "told"), [(None, "it is gone"), ("", "it is empty")], ids=["gone", "empty"])
+def test_a_file_that_vanishes_or_is_emptied_loosens_no_limit(tmp_path: Path, text: str | None, told: str) -> None:
+    file = tmp_path / "bot.toml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(StartupError, match=told):
+        read_again(file, "local", {})
+    file.write_text("# every limit as it is shipped\n")
+    assert read_again(file, "local", {}) == Settings()
+
+
+def test_a_file_that_would_keep_its_reader_waiting_or_fill_the_memory_is_refused_unopened(tmp_path: Path) -> None:
+    pipe, endless, huge = tmp_path / "pipe", tmp_path / "endless", tmp_path / "huge"
+    os.mkfifo(pipe)
+    endless.symlink_to("/dev/zero")
+    with huge.open("wb") as opened:
+        opened.truncate(1 << 40)
+    for file, told in ((pipe, "no regular file"), (endless, "no regular file"), (huge, "bytes, and 1048576 at most")):
+        with pytest.raises(StartupError, match=told):
+            read_again(file, "local", {})
 
 
 async def test_a_start_whose_file_does_not_fit_what_holds_is_refused_with_who_said_it() -> None:

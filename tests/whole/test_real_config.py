@@ -45,6 +45,11 @@ def test_a_change_holds_at_once_and_over_a_restart_and_is_taken_back() -> None:
             assert time.monotonic() - began_s < WITHIN_S, bot.told()
         assert alerts[0]["text"].startswith("bot.toml is not taken: ")
         assert value(bot, "trading.max_open_positions")["value"] == "7"
+        (bot.directory / "bot.toml").unlink()
+        while not (trouble := [one["why"] for one in bot.this_life() if "is gone" in str(one.get("why"))]):
+            assert time.monotonic() - began_s < WITHIN_S, bot.told()
+        assert trouble == ["it is gone; put it back, or start the bot again without it"]
+        assert value(bot, "trading.max_open_positions")["value"] == "7", "a file that is gone loosens no limit"
         (bot.directory / "bot.toml").write_text(FAST.replace("[trading]\n", "[trading]\nmax_open_positions = 7\n"))
         audited = rows_of_running(bot.directory, "select actor from audit where action = 'config changed' order by id")
         assert [row["actor"].split()[0] for row in audited] == ["operator", "bot.toml"]
