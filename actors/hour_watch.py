@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from actors.runtime import Context
-from bot.analysis.unusual import Hour, unusual
+from bot.analysis.unusual import Hour, Unusual, unusual
 from bot.clock import Clock, Span, SpanUnit, spans_until
 from bot.errors import Unavailable
 from bot.execution.alerts import Alert
@@ -40,11 +40,19 @@ SETTLES_MS = 120_000  # after a day's end: what landed in its last moments is bo
 TOLD_WITHIN_MS = 6 * HOUR_MS  # after its end; a bot that comes back later leaves it out
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a measure is unlike the last days by the latest look, and since when it has been."""
+
+    found: Unusual
+    since_ms: int
+
+
 @dataclass(slots=True)
 class HourWatch:
     """`asked` counts the buys of this process, `endpoints` gives the health of each RPC endpoint.
 
-    `_hours` holds what is known of the last days, by name and hour, and `_unusual` what operators were told of.
+    `_hours` holds what is known of the last days, by name and hour; `standing` is what is unlike them now, by name.
     """
 
     store: Store
@@ -53,7 +61,7 @@ class HourWatch:
     endpoints: Callable[[], Sequence[EndpointHealth]]
     alert: Callable[[Alert], None]
     _hours: dict[tuple[str, int], HourMeasure] | None = None
-    _unusual: set[str] = field(default_factory=set)
+    standing: dict[str, Standing] = field(default_factory=dict)
     _refusals: Running = field(default_factory=Running)
     _rpc_errors: Running = field(default_factory=Running)
 
@@ -100,12 +108,14 @@ class HourWatch:
         ]
         found = unusual(watched, Hour(now.total, now.count), before)
         if found is not None:
-            if now.name not in self._unusual:
+            before_now = self.standing.get(now.name)
+            if before_now is None:
                 log.warning("hour_unusual", measure=now.name, value=found.value, usual=found.usual, hours=found.hours)
-            self._unusual.add(now.name)
+            since_ms = self.clock.now_ms() if before_now is None else before_now.since_ms
+            self.standing[now.name] = Standing(found, since_ms)
             self.alert(unlike_before(now.name, watched, found))
-        elif now.name in self._unusual and now.count >= watched.least:
-            self._unusual.discard(now.name)
+        elif now.name in self.standing and now.count >= watched.least:
+            del self.standing[now.name]
             self.alert(like_before(now.name, watched))
 
     async def _report(self) -> None:

@@ -21,7 +21,8 @@ from bot.execution.analysis_book import AnalysisBook
 from bot.execution.dollar_book import DollarBook
 from bot.execution.entry_model import EntryModel
 from bot.execution.hearsay_book import HearsayBook
-from bot.execution.hours import Asked
+from bot.execution.hour_alerts import beside_usual
+from bot.execution.hours import WATCHED, Asked
 from bot.execution.price_book import PriceBook
 from bot.execution.social_book import SocialBook
 from bot.ports import PricePoint, Snapshot
@@ -49,7 +50,7 @@ class MarketData:
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self._report = DailyReport(adapters.store, clock)
-        self._hours = HourWatch(adapters.store, clock, asked, adapters.chain.health, alert)
+        self.hours = HourWatch(adapters.store, clock, asked, adapters.chain.health, alert)
         self.drawer = None if begin is None else PictureDrawer(begin)
         self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)
 
@@ -81,9 +82,28 @@ class MarketData:
             "trouble": look.trouble,
         }
 
-    def records(self) -> dict[str, Record | None]:
-        """What status says of the market beside the services: the recording, dollars, and who judges entries."""
-        return {"recorder": self.record(), "usd": self.dollar_record(), "opinions": self.opinion_record()}
+    def records(self) -> Record:
+        """What status says of the market beside the services: the recording, dollars, who judges entries, odd hours."""
+        return {
+            "recorder": self.record(),
+            "usd": self.dollar_record(),
+            "opinions": self.opinion_record(),
+            "unusual": self.unusual_records(),
+        }
+
+    def unusual_records(self) -> list[Record]:
+        """Which measures of this hour are unlike the last seven days, for status, the longest first."""
+        standing = sorted(self.hours.standing.items(), key=lambda one: one[1].since_ms)
+        return [
+            {
+                "measure": name,
+                "value": one.found.value,
+                "usual": one.found.usual,
+                "since": rfc3339(one.since_ms),
+                "told": f"{WATCHED[name].words}: {beside_usual(WATCHED[name].unit, one.found)}",
+            }
+            for name, one in standing
+        ]
 
     def opinion_record(self) -> Record:
         """Who judges entries, for status: the rules, or a model with its age and its drift."""
@@ -126,6 +146,6 @@ class MarketData:
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
             "daily_report": self._report.run,
-            "hour_watch": self._hours.run,
+            "hour_watch": self.hours.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,
         }

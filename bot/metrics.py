@@ -10,6 +10,7 @@ from actors.heartbeat import Beats
 from actors.runtime import SupervisorStatistics
 from actors.status_keeper import Kept
 from bot.clock import day_of, day_start_ms
+from bot.execution.hours import WATCHED
 from bot.metrics_table import family
 from bot.ports import ModeSums, Overview
 from bot.status import LOOK_S, Record, StatusBoard
@@ -170,6 +171,8 @@ class MetricsBook:
         yield _one("monitor_oldest_check_seconds", monitors["oldest_check_s"])
         yield _one("prices_age_seconds", record["prices_age_s"])
         yield _one("errors_today", record["errors_today"])
+        odd = {one["measure"] for one in record["unusual"]}
+        yield family("unusual", [Sample(int(name in odd), {"measure": name}) for name in sorted(WATCHED)])
         yield _one("spool_records", None if record["spool"] is None else record["spool"]["records"])
 
     def _own(self) -> Iterator[Family]:

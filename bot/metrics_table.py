@@ -44,6 +44,7 @@ METRICS: Final[Mapping[str, tuple[Kind, str]]] = {
     "monitor_oldest_check_seconds": ("gauge", "how long ago the position was judged that waits the longest"),
     "prices_age_seconds": ("gauge", "the age of the oldest price that a position is judged by"),
     "errors_today": ("gauge", "errors and crashes that were logged since midnight UTC"),
+    "unusual": ("gauge", "1 for a measure of this hour that is unlike the last seven days, 0 for each other one"),
     "spool_records": ("gauge", "exits that wait in the journal for the database"),
     "service_up": ("gauge", "1 for a service that answers: database, rpc, stream, telegram, engine, as far as it is configured"),
     "rpc_endpoint_up": ("gauge", "1 for an RPC endpoint that is used"),

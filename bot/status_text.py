@@ -44,6 +44,7 @@ def status_text(status: Record) -> str:
         *_recorder(status.get("recorder")),
         *_dollars(status.get("usd")),
         *_opinions(status.get("opinions")),
+        *(f"unusual ({one['measure']}) since {one['since']}: {one['told']}" for one in status.get("unusual", ())),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")

@@ -15,16 +15,21 @@ from bot.trading.units import counted, format_sol
 
 def unlike_before(name: str, watched: Watched, found: Unusual) -> Alert:
     """An hour is unlike the hours of the last seven days."""
-    text = (
-        f"Unusual ({name}): {watched.words}: {_value(watched.unit, found.value)} in this hour, of {found.count}, where"
-        f" {_value(watched.unit, found.usual)} is usual over {found.hours} hours of the last 7 days. Nothing is paused by it."
-    )
+    text = f"Unusual ({name}): {watched.words}: {beside_usual(watched.unit, found)}. Nothing is paused by it."
     return Alert(f"unusual {name}", text, UNUSUAL, Turn.BEGINS)
 
 
 def like_before(name: str, watched: Watched) -> Alert:
     """It is as it was."""
     return Alert(f"unusual {name}", f"As usual again ({name}): {watched.words}.", UNUSUAL, Turn.ENDS)
+
+
+def beside_usual(unit: Unit, found: Unusual) -> str:
+    """A value and what is usual, in words."""
+    return (
+        f"{_value(unit, found.value)} in this hour, of {found.count}, where {_value(unit, found.usual)} is usual over"
+        f" {found.hours} hours of the last 7 days"
+    )
 
 
 def _value(unit: Unit, value: float) -> str:

@@ -36,6 +36,7 @@ BADGES = {
 LEVELS = {1: ("level 1, healthy", PLAIN), 2: ("level 2, degraded", STRONG), 3: ("level 3, critical", ALARM)}
 GLOBAL = "global"
 DAY_MS = 86_400_000
+UNUSUAL_SHOWN = 3
 YEAR_10000_MS = 253_402_300_800_000
 OLD_S = 3.0  # the database's part, when it is older than this, is shown as what it is
 BALANCE_OLD_S = 60.0
@@ -243,6 +244,7 @@ def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
         lines.append(labelled(sheet, "prices", _prices(view)))
         lines.append(labelled(sheet, "traded", (_traded(view, sheet), PLAIN)))
         lines.append(labelled(sheet, "errors", _errors(view, sheet)))
+        lines += [labelled(sheet, "unusual", (one.measure or UNKNOWN, ALARM)) for one in view.unusual[:UNUSUAL_SHOWN]]
     elif view.process is not None:
         lines.append(labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
     return lines

@@ -26,6 +26,7 @@ from bot.top.record import (
     Source,
     Today,
     Token,
+    UnusualHour,
     View,
 )
 from bot.top.words import UNKNOWN, clean
@@ -135,6 +136,7 @@ def read(status: Answer, supervisor: Answer, top: Answer, *, ascii_only: bool = 
         last_trade_at=told.moment("last_trade_at"),
         errors_today=told.whole("errors_today"),
         errors_since=told.moment("errors_since"),
+        unusual=told.rows("unusual", UnusualHour) or (),
         prices_age_s=told.seconds("prices_age_s"),
         halt=told.part("halt").row(Halt) if told.part("halt").values else None,
         flatten=told.part("flatten").row(Flatten) if told.part("flatten").values else None,

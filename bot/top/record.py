@@ -232,6 +232,14 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusualHour:
+    """A measure of this hour that is unlike the last seven days."""
+
+    measure: str | None
+    told: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All that one frame shows. None, also in place of a list, is what the bot did not tell."""
 
@@ -250,6 +258,7 @@ class View:
     last_trade_at: Moment | None
     errors_today: int | None
     errors_since: Moment | None
+    unusual: tuple[UnusualHour, ...]
     prices_age_s: float | None
     halt: Halt | None
     flatten: Flatten | None

@@ -13,20 +13,29 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from actors.heartbeat import Beats
+from actors.hour_watch import LOOK_S
 from actors.status_keeper import StatusKeeper
+from bot.execution.hours import HOUR_MS, WATCHED
 from bot.localnet.inprocess import InProcessChain
 from bot.metrics import MetricsBook, SinceStart
 from bot.metrics_table import METRICS, PREFIX
 from bot.panels import Panels
-from bot.ports import TrackedWallet
+from bot.ports import HourMeasure, TrackedWallet
 from bot.status import StatusBoard
+from bot.status_text import status_text
+from bot.top.frame import draw
+from bot.top.ink import UNICODE
+from bot.top.reading import read as look_at
 from bot.trading.intent import Mode
+from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from bot.watching import not_ready, unwatched
+from bot.web.dashboard.panels import health
 from bot.web.exposition import Family, Sample, exposition
 from tests.web.exposition_reader import Samples, read_samples, value
 from tests.whole.crowd import Crowd
 from tests.whole.test_levels import KEEPS, with_position
+from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot, until
 
 
@@ -89,6 +98,38 @@ async def test_numbers_of_a_bot_that_buys_and_sells(autojump_clock: MockClock) -
         }
         for private in (user.id, user.handle, mint, *[one.address for one in await world.store.wallets()]):
             assert private not in text
+
+
+async def test_an_hour_unlike_the_last_days_is_a_number_and_a_line_of_status_and_dashboards(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", KEEPS)
+    crowd = Crowd(world.chain)
+    hour_ms = world.clock.now_ms() // HOUR_MS * HOUR_MS
+    calm = [HourMeasure("refusals", hour_ms - number * HOUR_MS, 1, 50) for number in range(1, 40)]
+    await world.store.keep_measures(calm, 0)
+    async with measured(world) as (bot, book):
+        await open_for_entries(bot)
+        before = await read(book)
+        assert {name: value(before, "unusual", measure=name) for name in WATCHED} == dict.fromkeys(WATCHED, 0)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        for _ in range(25):
+            await bot.desk.submit(order(user, wallet, mint, spend_lamports=10_000 * LAMPORTS_PER_SOL))
+        await trio.sleep(LOOK_S + 5)
+        now = await read(book)
+        assert {name for name in WATCHED if value(now, "unusual", measure=name)} == {"refusals"}
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        status = await board.status()
+        [line] = [line for line in status_text(status).splitlines() if line.startswith("unusual (refusals) since ")]
+        assert line.endswith(
+            "buys that limits or checks refused: 100.0 % in this hour, of 25, where 2.0 % is usual over 39 hours of the last 7"
+            " days"
+        )
+        view = look_at(status, {}, await Panels(bot, Mode.LIVE).record())
+        assert "unusual" in draw(view, now_ms=0, width=160, height=45, glyphs=UNICODE).plain
+        assert "100.0 % in this hour, of 25" in str(health(view, 0))
 
 
 async def test_a_day_later_counts_go_on_and_without_the_database_they_stay(autojump_clock: MockClock) -> None:

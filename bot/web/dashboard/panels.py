@@ -188,6 +188,7 @@ def _watch_facts(view: View, sheet: Sheet) -> list[tuple[str, Part]]:
         ("unproven orders", _number(view.unknown_orders)),
         ("last trade", UNKNOWN if view.last_trade_at is None else f"{sheet.since(view.last_trade_at)} ago"),
         ("errors today", _number(view.errors_today)),
+        *(("unusual", tag("span", words(one.told or one.measure), class_="loss")) for one in view.unusual),
         ("users", f"{_number(view.users)}, {_number(view.snipers)} snipers on"),
     ]
 
