@@ -104,7 +104,7 @@ runbooks: .venv/.dev
 conformance: .venv/.dev
 	$(BIN)/python -m tests.conformance.campaign
 
-# Draws docs/pictures/top.svg and dashboard*.webp from bots that trade on their local chains; about three minutes. The latter
+# Draws docs/pictures/top.svg and dashboard*.webp from bots that trade on their local chains; some minutes. The latter
 # need a browser, chromium for one.
 pictures: .venv/.dev
 	$(BIN)/python docs/make_pictures.py

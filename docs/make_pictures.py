@@ -1,7 +1,7 @@
 """Makes docs/pictures/top.svg: one frame of `bot top`, taken from a real bot that trades on its local chain.
 
-Run it from anywhere with the Python of the checkout's virtual environment; it takes about a minute. The bot runs on a
-data directory of its own, which is deleted afterwards.
+Run it from anywhere with the Python of the checkout's virtual environment; it takes some minutes, until
+the bot holds gains and losses. The bot runs on a data directory of its own, which is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bot.top.record import View  # noqa: E402
 PICTURE = ROOT / "docs" / "pictures" / "top.svg"
 COLUMNS, LINES = 120, 34
 POSITIONS, SALES = 4, 12  # the least that the picture shows
-WITHIN_S = 240.0
+WITHIN_S = 600.0
 STOP_WITHIN_S = 15.0
 
 # What the machine may say in its environment is not for this bot.
