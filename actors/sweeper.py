@@ -18,7 +18,8 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import KeyUnavailable, Unavailable
-from bot.ports import Store, Submitted, Vault, Wallet, safe_address
+from bot.execution.freezes import WalletFreezes
+from bot.ports import Store, Submitted, Wallet, safe_address
 from bot.trading.intent import SWEEP, Mode, Protection, Side, TradeRequest
 from bot.trading.intent import Context as Origin
 from bot.trading.position import Position
@@ -49,7 +50,7 @@ class Sweeper:
 
     guard: Guard
     store: Store
-    vault: Vault
+    freezes: WalletFreezes
     clock: Clock
     withdraw: Callable[[TradeRequest, str], Awaitable[Submitted | Refused]]
     _told: set[str] = field(default_factory=set)
@@ -84,7 +85,8 @@ class Sweeper:
         moved = False
         for wallet in wallets:
             if wallet.id not in self._told:
-                await self.vault.freeze(wallet, await self.store.sealed_key(wallet.id))
+                if not await self.freezes.tell_vault(wallet):
+                    continue
                 self._told.add(wallet.id)
             moved = await self._sweep(wallet) or moved
         return moved

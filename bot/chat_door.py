@@ -170,7 +170,7 @@ def _guarded(bot: TradingBot) -> GuardedHandlers:
         SecurityHandlers(store, vault, clock),
         withdrawals,
         ExportHandlers(store, vault, clock),
-        FreezeHandlers(store, vault, clock, bot.guard),
+        FreezeHandlers(store, clock, bot.guard, bot.freezes),
         SweepHandlers(withdrawals),
     )
 

@@ -47,6 +47,7 @@ from bot.execution.confirm import Confirmer
 from bot.execution.emptied_book import EmptiedBook
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.finality import Finality
+from bot.execution.freezes import WalletFreezes
 from bot.execution.halt_on_disk import HaltKeeper, HaltOnDisk
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
@@ -107,6 +108,7 @@ class TradingBot:
     alerts: OperatorAlerts = field(init=False)
     route_watch: RouteWatch = field(init=False)
     guard: TradingGuard = field(init=False)
+    freezes: WalletFreezes = field(init=False)
     failures: FailurePolicy = field(init=False)
     care: MoneyCare = field(init=False)
     desk: ExecutorDesk = field(init=False)
@@ -128,6 +130,7 @@ class TradingBot:
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
+        self.freezes = WalletFreezes(self.guard, store, self.adapters.vault, clock)
         troubles = self.adapters.key_troubles, self.adapters.vault_trouble
         self.route_watch = watch_routes(self.alerts.tell, self.guard, clock.now_ms, *troubles)
         self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
@@ -233,7 +236,7 @@ class TradingBot:
             "operator_alerts": self.alerts.run,
             "halt_news": HaltNews(self.guard, store, clock).run,
             "position_cards": absent if chat is None else chat.cards,
-            "sweeper": Sweeper(self.guard, store, self.adapters.vault, clock, self.desk.withdraw).run,
+            "sweeper": Sweeper(self.guard, store, self.freezes, clock, self.desk.withdraw).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock, self.market.drawer).run,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,

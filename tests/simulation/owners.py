@@ -67,15 +67,11 @@ class Owners:
         await bot.guard.freeze_wallet(wallet)
 
     async def thaws(self, bot: TradingBot, wallet: Wallet) -> None:
-        """As the command does: the vault takes a code, then the guard lets the wallet go."""
+        """As the command does."""
         if FROZEN not in bot.guard.freezes(wallet.user_id, wallet.id) or wallet.user_id not in self.secrets:
             return
-        store, vault = bot.adapters.store, bot.adapters.vault
-        current = (await store.notes(wallet.user_id))[NoteKind.CODE]
-        key, code = await store.sealed_key(wallet.id), self.code(wallet.user_id)
-        after = await vault.unfreeze(wallet, key, current, code)
-        await store.keep_notes(wallet.user_id, {NoteKind.CODE.value: after}, "unfrozen", self.world.clock.now_ms())
-        await bot.guard.unfreeze_wallet(wallet)
+        current = (await bot.adapters.store.notes(wallet.user_id))[NoteKind.CODE]
+        await bot.freezes.let_go(wallet, current, self.code(wallet.user_id))
 
     async def withdraws(self, bot: TradingBot, wallet: Wallet, event: Event) -> None:
         """Send so much home, or everything that may leave."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from solders.keypair import Keypair
@@ -9,6 +11,7 @@ from trio.testing import MockClock
 
 from bot.chain.addresses import TOKEN_2022_PROGRAM, key_from, token_account
 from bot.errors import KeyUnavailable, SigningRefused
+from bot.ports import NoteKind, SealedKey
 from bot.telegram.words import short
 from bot.trading.intent import Side
 from bot.trading.position import PositionState
@@ -52,7 +55,7 @@ async def test_a_frozen_wallet_buys_sells_and_sends_nothing_until_its_owner_give
         await talk.asks("/unfreeze 000000", "Not done: that code is wrong")
         await talk.asks("/unfreeze", "usage: /unfreeze")
         await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
-        await talk.asks(f"/unfreeze {await device.next_code()}", "your wallet main is not frozen by /freeze")
+        await talk.asks(f"/unfreeze {await device.next_code()}", "Your wallet main is not frozen by /freeze")
         await talk.asks(f"/sell {mint} all", "Sent: selling")
         await talk.hears("Position closed")
         await talk.asks(f"/withdraw 1 {HOME} {await device.next_code()}", "Sent: 1 SOL")
@@ -116,6 +119,74 @@ async def test_who_has_no_second_factor_makes_one_to_end_a_freeze_and_a_vault_th
         await talk.asks("/unfreeze 123456", "that takes your second factor; /totp makes one")
         device = await with_authenticator(talk)
         await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
+
+
+async def test_a_freeze_that_is_on_its_way_to_the_vault_does_not_come_there_behind_the_code_that_ends_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(71)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        [wallet] = await talk.world.store.wallets()
+        code = await device.next_code()
+        slow, reading = talk.world.store.sealed_key, trio.Event()
+
+        async def sealed_key(wallet_id: str) -> SealedKey:
+            """The database takes two seconds for whoever carries the freeze to the vault, and none for others."""
+            first = not reading.is_set()
+            reading.set()
+            if first:
+                await trio.sleep(2)
+            return await slow(wallet_id)
+
+        monkeypatch.setattr(talk.world.store, "sealed_key", sealed_key)
+        await bot.guard.freeze_wallet(wallet)
+        await reading.wait()
+        await talk.asks(f"/unfreeze {code}", "is not frozen any more")
+        await trio.sleep(10)
+        assert bot.guard.freezes(wallet.user_id, wallet.id) == ()
+        assert not talk.world.vault._book.is_frozen(wallet.user_id, wallet.address)
+
+
+async def test_a_freeze_in_the_moment_in_which_another_chat_ends_one_is_the_last_word(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(72)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        [wallet] = await talk.world.store.wallets()
+        await talk.asks("/freeze", "Your wallet main (")
+        current = (await talk.world.store.notes(wallet.user_id))[NoteKind.CODE]
+        code, keep, thawed = await device.next_code(), talk.world.store.keep_notes, trio.Event()
+
+        async def keep_notes(*what: Any) -> None:
+            thawed.set()
+            await trio.sleep(2)
+            await keep(*what)
+
+        monkeypatch.setattr(talk.world.store, "keep_notes", keep_notes)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bot.freezes.let_go, wallet, current, code)
+            await thawed.wait()
+            await talk.asks("/freeze", "is frozen already")
+        assert bot.guard.freezes(wallet.user_id, wallet.id) == (FROZEN,)
+        assert talk.world.vault._book.is_frozen(wallet.user_id, wallet.address)
+
+
+async def test_a_freeze_that_the_vault_alone_remembers_ends_with_a_code_too(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(73)
+    async with bot_on_telegram(talk, monkeypatch):
+        device = await secured(talk)
+        [wallet] = await talk.world.store.wallets()
+        await talk.world.vault.freeze(wallet, await talk.world.store.sealed_key(wallet.id))
+        await talk.asks("/unfreeze 000000", "Not done: that code is wrong")
+        assert talk.world.vault._book.is_frozen(wallet.user_id, wallet.address)
+        await talk.asks(
+            f"/unfreeze {await device.next_code()}", "if it remembered a freeze that I did not, that is over"
+        )
+        assert not talk.world.vault._book.is_frozen(wallet.user_id, wallet.address)
 
 
 SAFE_HOME = str(Keypair.from_seed(bytes([9]) * 32).pubkey())

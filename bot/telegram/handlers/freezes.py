@@ -8,28 +8,29 @@ from typing import Protocol
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import KeyUnavailable
-from bot.ports import NoteKind, Store, User, Vault, Wallet, safe_address
+from bot.execution.freezes import WalletFreezes
+from bot.ports import NoteKind, Store, User, Wallet, safe_address
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.security import NO_CODES, code_in, refused_by_vault
 from bot.telegram.handlers.withdraw import LIVE, named_wallet
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.trading.intent import Mode
-from bot.trading.trading_state import FROZEN
 
-UNFROZEN = "wallet unfrozen"  # the action of the audit
 HERE_ALONE = (
     " The vault, which signs, does not answer now and does not know it yet; this bot signs nothing all the same. Send /freeze"
     " again in a moment."
 )
+NOT_FROZEN = "Your wallet {} is not frozen by /freeze; /status says what else holds it"
+VAULT_ASKED = (
+    " The vault, which signs, has taken your code all the same: if it remembered a freeze that I did not, that is over."
+)
 
 
 class Freezer(Protocol):
-    """The guard's side of a freeze."""
+    """The guard's side of a freeze, which answers at once."""
 
     async def freeze_wallet(self, wallet: Wallet) -> bool: ...
-
-    async def unfreeze_wallet(self, wallet: Wallet) -> bool: ...
 
     def freezes(self, user_id: str, wallet_id: str) -> tuple[str, ...]: ...
 
@@ -41,9 +42,9 @@ class FreezeHandlers:
     """`/freeze` takes power away and needs nothing for it; `/unfreeze` gives it back for a code that the vault takes."""
 
     store: Store
-    vault: Vault
     clock: Clock
     guard: Freezer
+    both: WalletFreezes
 
     async def freeze(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """The guard first, which answers whatever else is away; then the vault, which nobody talks out of it."""
@@ -53,7 +54,7 @@ class FreezeHandlers:
         begins = await self.guard.freeze_wallet(wallet)
         told = "is frozen" if begins else "is frozen already"
         try:
-            await self.vault.freeze(wallet, await self.store.sealed_key(wallet.id))
+            await self.both.freeze(wallet)
         except KeyUnavailable:
             kept = HERE_ALONE
         else:
@@ -75,17 +76,15 @@ class FreezeHandlers:
             raise wrong_usage(command)
         user, code = known(incoming), code_in(arguments[0], command)
         wallet = named_wallet(await self._wallets(user), [*arguments[1:]])
-        if FROZEN not in self.guard.freezes(user.id, wallet.id):
-            raise UsageError(f"your wallet {wallet.name} is not frozen by /freeze; /status says what else holds it")
         current = (await self.store.notes(user.id)).get(NoteKind.CODE)
         if current is None:
-            raise UsageError(NO_CODES)
+            raise UsageError(NO_CODES if self.both.is_frozen(wallet) else NOT_FROZEN.format(wallet.name))
         try:
-            after = await self.vault.unfreeze(wallet, await self.store.sealed_key(wallet.id), current, code)
+            was_frozen = await self.both.let_go(wallet, current, code)
         except KeyUnavailable as error:
             raise refused_by_vault(error) from None
-        await self.store.keep_notes(user.id, {NoteKind.CODE.value: after}, UNFROZEN, self.clock.now_ms())
-        await self.guard.unfreeze_wallet(wallet)
+        if not was_frozen:
+            return f"{LIVE} {NOT_FROZEN.format(wallet.name)}.{VAULT_ASKED}"
         others = "" if not self.guard.freezes(user.id, wallet.id) else " Something else still freezes it: see /status."
         return (
             f"{LIVE} Your wallet {wallet.name} is not frozen any more; its stops and take-profits hold again.{others}"
