@@ -47,6 +47,7 @@ TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
 EXECUTORS_KEPT = (
     10_000  # those beyond it that have had nothing to do for IDLE_S end, well before there is room for no other
 )
+ENDED_FOR_ONE = 2  # of those at most, before one begins
 IDLE_S = 600.0  # longer than the longest turn, so that nobody is ended who is still at work for one who gave up waiting
 
 
@@ -219,16 +220,22 @@ class ExecutorDesk:
                 del self._under_way[executor_id]
 
     async def _make_room(self, supervisor: Supervisor) -> None:
-        """Before another one begins: the executor that nobody asked for longest ends, where there are many.
+        """Before another one begins: the executors that nobody asked for longest end, where there are many.
 
-        A wallet that trades has one for its purchases and some dozens for its sales, which would stay for good.
+        A wallet that trades has one for its purchases and some dozens for its sales, which would stay for good. More end than
+        begin, so that a crowd that came once leaves no more behind than there were before it.
         """
-        if len(self._last_s) <= EXECUTORS_KEPT:
-            return
-        idle_id, last_s = next(iter(self._last_s.items()))
-        if idle_id in self._under_way or trio.current_time() < last_s + IDLE_S:
-            return
-        del self._last_s[idle_id]
+        for _ in range(ENDED_FOR_ONE):
+            if len(self._last_s) <= EXECUTORS_KEPT:
+                return
+            idle_id, last_s = next(iter(self._last_s.items()))
+            if idle_id in self._under_way or trio.current_time() < last_s + IDLE_S:
+                return
+            del self._last_s[idle_id]
+            await self._end(supervisor, idle_id)
+
+    async def _end(self, supervisor: Supervisor, idle_id: str) -> None:
+        """End an executor; who asks for it meanwhile waits for that."""
         if idle_id in self._closed or supervisor.state_of(idle_id) != "running":
             return
         ended = self._ending[idle_id] = trio.Event()

@@ -81,12 +81,15 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
 
 
 def copy_trader(
-    turns: StandingTurns, rehearser: Rehearser, tracking_changed: Callable[[], Awaitable[None]]
+    turns: StandingTurns,
+    rehearser: Rehearser,
+    tracking_changed: Callable[[], Awaitable[None]],
+    thawed: Callable[[str, str], Awaitable[bool]],
 ) -> CopyTrader:
     """Who copies leaders; it stands on the same ports as standing orders do."""
     policy = rehearser.pipeline.policy
     decisions = CopyDecisions(turns.store, turns.chain, turns.clock, lambda: policy.ceilings.min_trade_lamports)
-    orders = CopyOrders(turns.store, turns.desk, turns.in_flight, turns.clock, decisions.look)
+    orders = CopyOrders(turns.store, turns.desk, turns.in_flight, turns.clock, decisions.look, thawed)
     return CopyTrader(decisions, orders, tracking_changed, CopyRehearsal(turns.store, rehearser).rehearsed)
 
 
@@ -98,7 +101,7 @@ class Hunt:
     `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
     `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed
     wallets trade, and `standings` says how good each has been, and `early` knows wallets that were early in tokens that rose.
-    `ceilings` are what the operator asks for now.
+    `ceilings` are what the operator asks for now, and `thawed` waits for the end of what freezes a wallet of a user.
     """
 
     ports: InitVar[Adapters]
@@ -113,6 +116,7 @@ class Hunt:
     supervisor: Callable[..., Supervisor]
     model: EntryModel
     ceilings: Callable[[], Ceilings]
+    thawed: Callable[[str, str], Awaitable[bool]]
     store: Store = field(init=False)
     chain: Chain = field(init=False)
     history: WalletHistory = field(init=False)
@@ -141,7 +145,7 @@ class Hunt:
         self.swaps.listen(self.standings.swapped)
         self.swaps.listen(self.auto.swapped)
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
-        self.copies = copy_trader(self.turns, self.rehearser, self.tracking_changed)
+        self.copies = copy_trader(self.turns, self.rehearser, self.tracking_changed, self.thawed)
         self.swaps.listen(self.copies.on_swap)
         self.turns.in_flight.on_fill = self.followed.hinted  # a user's own trade may be somebody's leader's
 

@@ -198,6 +198,7 @@ class TradingBot:
             analyses=self.market.analyses,
             model=self.market.model,
             ceilings=lambda: self.policy.ceilings,
+            thawed=self.guard.thawed,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:

@@ -1,12 +1,12 @@
 """From a copy that is owed to what became of it: its order at the desk, under one key however often it is taken up.
 
 A buy is one order or one refusal. A sale waits for whatever of the token is on its way, sells the leader's fraction of what the
-copies hold then, and is tried again while it comes to nothing.
+copies hold then, and is tried again while it comes to nothing. For a wallet that is frozen it waits until that ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -37,13 +37,17 @@ SOON = frozenset({"busy", "unavailable", "in_flight"})  # before there was an in
 
 @dataclass(frozen=True, slots=True)
 class CopyOrders:
-    """Each method may be cancelled at any moment and taken up again from the row."""
+    """Each method may be cancelled at any moment and taken up again from the row.
+
+    `thawed` waits until nothing freezes a wallet of a user, and says whether anything did.
+    """
 
     store: Store
     desk: Desk
     in_flight: InFlight
     clock: Clock
     look: CopyLook
+    thawed: Callable[[str, str], Awaitable[bool]]
     buys_at_once: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(HANDED_AT_ONCE))
     sales_at_once: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(HANDED_AT_ONCE))
 
@@ -58,7 +62,10 @@ class CopyOrders:
                 await trio.sleep(AWAY_S)
                 continue
             if after.state is CopyState.OWED:
-                await trio.sleep(AGAIN_S if after.tries == copy.tries else 2.0**copy.tries)
+                if await self.thawed(copy.user_id, copy.wallet_id):
+                    since_ms = self.clock.now_ms()  # nobody could have taken it
+                else:
+                    await trio.sleep(AGAIN_S if after.tries == copy.tries else 2.0**copy.tries)
             copy = after
 
     async def _buy(self, copy: Copy) -> Copy:

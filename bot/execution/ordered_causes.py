@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import structlog
+import trio
 
 from bot.clock import Clock
 from bot.errors import StoreUnavailable
@@ -64,6 +65,7 @@ class OrderedCauses(ABC):
     alert: Callable[[Alert], None]
     halt: Halt | None
     owed: list[Cause]
+    changed: trio.Event  # set, and another one put in its place, with each change
 
     @abstractmethod
     def causes(self) -> tuple[Cause, ...]:
@@ -170,6 +172,14 @@ class OrderedCauses(ABC):
         """The names of the causes that freeze a wallet, for exits too."""
         whole = (OUTFLOW,) if self.stands(OUTFLOW, f"user:{user_id}") else ()
         return (*whole, FROZEN) if self.stands(FROZEN, scope_of_wallet(user_id, wallet_id)) else whole
+
+    async def thawed(self, user_id: str, wallet_id: str) -> bool:
+        """Wait until nothing freezes a wallet; False when nothing did."""
+        if not self.freezes(user_id, wallet_id):
+            return False
+        while self.freezes(user_id, wallet_id):
+            await self.changed.wait()
+        return True
 
     def _freezes(self, user_id: str) -> list[Cause]:
         return [cause for cause in self.causes() if (cause.name, cause.scope) == (OUTFLOW, f"user:{user_id}")]

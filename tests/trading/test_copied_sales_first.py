@@ -29,6 +29,11 @@ LEADER, HELD = "LeaderA", "MintHeld"
 WIDE = CopyCaps(*(6 * [100 * SOL]))
 
 
+async def never_frozen(user_id: str, wallet_id: str) -> bool:
+    """Of a guard that freezes nobody."""
+    return False
+
+
 @dataclass(slots=True)
 class HangingMarket:
     """Answers about one token, and about no other."""
@@ -172,7 +177,9 @@ class SlowDesk:
 async def test_a_sale_is_ordered_while_the_desk_answers_no_buy(autojump_clock: MockClock) -> None:
     scene = await followed()
     desk, clock = SlowDesk(), scene.decisions.clock
-    orders = CopyOrders(cast(Store, scene.store), cast(Desk, desk), InFlight(), clock, scene.decisions.look)
+    orders = CopyOrders(
+        cast(Store, scene.store), cast(Desk, desk), InFlight(), clock, scene.decisions.look, never_frozen
+    )
     await scene.trades(Side.BUY, HELD)
     await scene.decides()
     [(bought, _)] = scene.owed
@@ -190,7 +197,9 @@ async def test_a_sale_is_ordered_while_the_desk_answers_no_buy(autojump_clock: M
 async def test_a_buy_that_was_decided_while_its_user_left_the_leader_is_not_ordered(autojump_clock: MockClock) -> None:
     scene = await followed()
     desk, clock = SlowDesk(), scene.decisions.clock
-    orders = CopyOrders(cast(Store, scene.store), cast(Desk, desk), InFlight(), clock, scene.decisions.look)
+    orders = CopyOrders(
+        cast(Store, scene.store), cast(Desk, desk), InFlight(), clock, scene.decisions.look, never_frozen
+    )
     book = CopyBook(cast(Store, scene.store), clock, trio.lowlevel.checkpoint, lambda: None)
     [rule] = await scene.store.copy_rules()
     scene.market.hangs_s = VENUE_S / 2
@@ -245,7 +254,12 @@ async def test_a_sale_that_a_life_finds_owed_is_tried_however_long_nobody_was_th
         await trio.sleep(SALE_MS / 500)
         desk = BusyDesk(trio.current_time() + busy_s)
         orders = CopyOrders(
-            cast(Store, scene.store), cast(Desk, desk), InFlight(), scene.decisions.clock, scene.decisions.look
+            cast(Store, scene.store),
+            cast(Desk, desk),
+            InFlight(),
+            scene.decisions.clock,
+            scene.decisions.look,
+            never_frozen,
         )
         await orders.see_through(sale)
         [told] = await scene.store.copies_of(sale.user_id, 1)

@@ -25,6 +25,7 @@ from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.units import BPS
 from tests.storage.storage_samples import ask, enrol, fill_of, settled
 from tests.storage.storage_samples import attempt as attempt_of
+from tests.trading.test_copied_sales_first import never_frozen
 
 EPOCH_MS = 1_790_000_000_000
 FOLLOWERS, LEADERS, MINTS = 4, ("LeaderA", "LeaderB"), ("MintA", "MintB", "MintC")
@@ -181,7 +182,7 @@ class Replay:
         """One life of the copier until it has nothing to do; False where it was dropped."""
         as_store = cast(Store, store)
         decisions = CopyDecisions(as_store, cast(Chain, Market()), self.clock, lambda: LEAST)
-        orders = CopyOrders(as_store, cast(Desk, self.desk), InFlight(), self.clock, decisions.look)
+        orders = CopyOrders(as_store, cast(Desk, self.desk), InFlight(), self.clock, decisions.look, never_frozen)
         is_whole = True
         try:
             for copy in await store.owed_copies():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from bot.execution import copy_orders
 from bot.execution.copy_book import Fate
 from bot.trading.copying import CopyState, RuleState, Sizing
 from bot.trading.intent import Context, IntentState, Side
@@ -60,6 +63,30 @@ async def test_what_stands_against_a_buy_is_written_down_and_exits_go_on(autojum
         assert (refused.copy.state, refused.copy.code, refused.order) == (CopyState.REFUSED, "paused", None)
         here.crowd.sell_all(mint, LEADER)
         [*_, sale] = await here.copies("ada", 3)
+        assert sale.order is IntentState.FILLED
+        assert await here.world.store.open_positions() == []
+
+
+async def test_a_sale_that_a_freeze_keeps_waits_for_its_end_and_asks_nobody_meanwhile(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy_orders, "SALE_MS", 30_000)
+    async with copy_scene(8) as here:
+        rule = await here.follower("ada")
+        mint = await here.token()
+        here.crowd.buy(mint, LEADER, TENTH)
+        await here.holds("ada")
+        [wallet] = [one for one in await here.world.store.wallets() if one.id == rule.wallet_id]
+        await here.bot.guard.freeze_wallet(wallet)
+        here.crowd.sell_all(mint, LEADER)
+        with capture_logs() as logs:
+            await trio.sleep(90)
+        assert [entry["event"] for entry in logs].count("copied_sale_waits") == 1
+        [sale, _] = await here.world.store.copies_of(rule.user_id, 9)
+        assert (sale.copy.side, sale.copy.state) == (Side.SELL, CopyState.OWED)
+        here.world.vault._book.thaw(wallet.user_id, wallet.address)
+        await here.bot.guard.unfreeze_wallet(wallet)
+        [*_, sale] = await here.copies("ada", 2)
         assert sale.order is IntentState.FILLED
         assert await here.world.store.open_positions() == []
 

@@ -68,3 +68,32 @@ async def test_whoever_works_or_did_lately_is_not_ended(
         await closed(world, len(mints))
         assert len(set(bot.supervisor(*EXECUTORS).ids("running"))) == 4
     assert world.reports == []
+
+
+async def test_a_crowd_that_came_once_leaves_no_more_executors_behind_than_are_kept(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "EXECUTORS_KEPT", 3)
+    monkeypatch.setattr(desk, "IDLE_S", 20.0)
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        orders = []
+        for number in range(6):
+            user, wallet = await world.user(f"one-{number}", KEEPS)
+            orders.append(order(user, wallet, mint, key=f"first {number}", spend_lamports=LAMPORTS_PER_SOL // 20))
+        for one in orders:
+            assert isinstance(await bot.desk.submit(one), Submitted)
+        await bought(world, len(orders))
+        assert len(bot.supervisor(*EXECUTORS).ids("running")) == len(orders)
+        for number in range(3):
+            await trio.sleep(desk.IDLE_S + 1)
+            user, wallet = await world.user(f"later-{number}", KEEPS)
+            later = order(user, wallet, mint, key=f"later {number}", spend_lamports=LAMPORTS_PER_SOL // 20)
+            assert isinstance(await bot.desk.submit(later), Submitted)
+        await bought(world, len(orders) + 3)
+        assert len(bot.supervisor(*EXECUTORS).ids("running")) <= desk.EXECUTORS_KEPT + 1
+    assert world.reports == []
