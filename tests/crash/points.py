@@ -23,6 +23,7 @@ OFF_THE_ROAD = {
     "alert_channels.py": "alerts are told of this moment, not owed; what is still wrong after a crash is told again",
     "funding.py": "where SOL came from is read for what is measured; it writes nothing and no order waits for it",
     "copy_book.py": "what a rule needs is written before it, and what its end owes before that; its command is done again",
+    "freezes.py": "no order goes through it; a crash leaves the wallet frozen in the rows, and the vault is told again",
     "loss_rules.py": "a user's automation is paused in one write; a crash after it loses the message, which /status repeats",
     "exit_funds.py": "who cannot pay for his sales is told under an id of the day; a crash before it leaves it to the next life",
     "protocol_check.py": "looks at layouts and simulates beside the road; it writes nothing and signs nothing",
