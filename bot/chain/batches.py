@@ -69,7 +69,7 @@ class _Asked:
     body: bytes
     id: bytes
     method: str
-    taken: trio.Event = field(default_factory=trio.Event)
+    asked_at_s: float
     told: trio.Event = field(default_factory=trio.Event)
     answer: bytes = b""
     error: Exception | None = None
@@ -103,6 +103,7 @@ class _Batch:
 class _Lane:
     waiting: deque[_Asked] = field(default_factory=deque)
     under_way: int = 0
+    is_watched: bool = False
 
     def take(self, most: int) -> _Batch:
         """Those who wait, oldest first. Two requests with one id never share a batch: their answers could be confused."""
@@ -120,7 +121,6 @@ class _Lane:
         batch = _Batch(asked, len(asked))
         for one in asked:
             one.batch = batch
-            one.taken.set()
         return batch
 
 
@@ -145,15 +145,14 @@ class BatchingTransport:
         """The answer to one request. One that is refused fails alone; a batch that fails, fails each that is in it."""
         request = _request.decode(body)
         lane = self._lanes.setdefault((in_exit_lane(), request.method == "sendTransaction"), _Lane())
-        asked = _Asked(body, bytes(request.id), request.method)
+        asked = _Asked(body, bytes(request.id), request.method, trio.current_time())
         lane.waiting.append(asked)
         if lane.under_way < UNDER_WAY:
             self._start(lane)
+        elif not lane.is_watched:
+            lane.is_watched = True
+            self._nursery.start_soon(self._watch, lane)
         try:
-            with trio.move_on_after(PATIENCE_S):
-                await asked.taken.wait()
-            if not asked.taken.is_set():
-                self._start(lane)
             await asked.told.wait()
         finally:
             if asked.batch is not None:
@@ -167,6 +166,15 @@ class BatchingTransport:
     def _start(self, lane: _Lane) -> None:
         lane.under_way += 1
         self._nursery.start_soon(self._work, lane)
+
+    async def _watch(self, lane: _Lane) -> None:
+        """One for all who wait for a place, until nobody does: a clock for each of a thousand would cost as much as asking."""
+        while lane.waiting:
+            await trio.sleep_until(lane.waiting[0].asked_at_s + PATIENCE_S)
+            if lane.waiting and trio.current_time() >= lane.waiting[0].asked_at_s + PATIENCE_S:
+                self._start(lane)
+                await trio.lowlevel.checkpoint()  # it takes them now
+        lane.is_watched = False
 
     async def _work(self, lane: _Lane) -> None:
         try:

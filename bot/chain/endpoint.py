@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -279,47 +279,50 @@ class Endpoint:
 
     async def ask(self, question: Question[Answer]) -> Answer:
         """Put a question to this endpoint and note how it fared; raises what the question raises, and NotAsked."""
-        async with self._lane():
-            # Others may have been quicker since this endpoint was chosen.
-            if not self.admits and (self.rests or not in_exit_lane()):
-                raise NotAsked(self.why_not)
-            asked_at_s, key_number, breaker = trio.current_time(), self._keys_used, self._breaker
-            is_trial = breaker.begin(asked_at_s)
-            try:
-                answer = await question(self.client)
-            except (NotAsked, MethodFailed):
-                raise
-            except BotError as error:
-                if key_number != self._keys_used:
-                    pass  # what became of the old key says nothing about the new one
-                elif isinstance(error, ChainUnavailable) and not is_about_the_question(error):
-                    self._failed(error, is_trial=is_trial)
-                else:
-                    self._answered(asked_at_s, is_trial=is_trial)
-                raise
-            except trio.Cancelled:
-                self._overtaken(asked_at_s)
-                raise
-            finally:
-                breaker.end(is_trial=is_trial)
-            if key_number == self._keys_used:
-                self._answered(asked_at_s, is_trial=is_trial)
-            return answer
+        if in_exit_lane():  # exits pass
+            return await self._asked(question)
+        await self._take_place()
+        try:
+            return await self._asked(question)
+        finally:
+            self._ordinary.release()
 
-    @asynccontextmanager
-    async def _lane(self) -> AsyncIterator[None]:
-        """Exits pass; ordinary calls queue for a share of the connections, and not for long."""
-        if in_exit_lane():
-            yield
+    async def _take_place(self) -> None:
+        """Ordinary calls queue for a share of the connections, and not for long; where nobody waits it is there at once."""
+        with suppress(trio.WouldBlock):
+            self._ordinary.acquire_nowait()
             return
         with trio.move_on_after(LANE_WAIT_S) as waiting:
             await self._ordinary.acquire()
         if waiting.cancelled_caught:
             raise NotAsked(f"{self.name}: {self._ordinary.total_tokens:g} calls are under way")
+
+    async def _asked(self, question: Question[Answer]) -> Answer:
+        # Others may have been quicker since this endpoint was chosen.
+        if not self.admits and (self.rests or not in_exit_lane()):
+            raise NotAsked(self.why_not)
+        asked_at_s, key_number, breaker = trio.current_time(), self._keys_used, self._breaker
+        is_trial = breaker.begin(asked_at_s)
         try:
-            yield
+            answer = await question(self.client)
+        except (NotAsked, MethodFailed):
+            raise
+        except BotError as error:
+            if key_number != self._keys_used:
+                pass  # what became of the old key says nothing about the new one
+            elif isinstance(error, ChainUnavailable) and not is_about_the_question(error):
+                self._failed(error, is_trial=is_trial)
+            else:
+                self._answered(asked_at_s, is_trial=is_trial)
+            raise
+        except trio.Cancelled:
+            self._overtaken(asked_at_s)
+            raise
         finally:
-            self._ordinary.release()
+            breaker.end(is_trial=is_trial)
+        if key_number == self._keys_used:
+            self._answered(asked_at_s, is_trial=is_trial)
+        return answer
 
     def is_spared(self, max_lag_slots: int, max_still_s: float) -> bool:
         """Whether it need not be asked how it fares now: its month is used, and it fared well when it was heard last."""

@@ -15,6 +15,7 @@ import trio
 
 Peer = TypeVar("Peer")
 Answer = TypeVar("Answer")
+Heard = TypeVar("Heard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,26 @@ async def race(
                 started += 1
                 if waiting and (wait_s := patience_s(asked)) > 0:
                     break
-            with trio.move_on_after(wait_s if waiting else math.inf):
-                outcomes.append(await receive.receive())
-                if is_final(outcomes[-1]):
+            outcome = await _heard(receive, wait_s if waiting else math.inf)
+            if outcome is not None:
+                outcomes.append(outcome)
+                if is_final(outcome):
                     break
-        if grace_s > 0:
-            with trio.move_on_after(grace_s):
-                while len(outcomes) < started:
-                    outcomes.append(await receive.receive())
-        nursery.cancel_scope.cancel()
+        until_s = trio.current_time() + grace_s
+        while len(outcomes) < started:
+            left_s = until_s - trio.current_time()
+            outcome = await _heard(receive, left_s) if left_s > 0 else None
+            if outcome is None:
+                nursery.cancel_scope.cancel()
+                break
+            outcomes.append(outcome)
     return outcomes
+
+
+async def _heard(receive: trio.MemoryReceiveChannel[Heard], wait_s: float) -> Heard | None:
+    """What comes within this time, None for nothing. A race whose last peer is asked waits without a clock: most are that."""
+    if wait_s == math.inf:
+        return await receive.receive()
+    with trio.move_on_after(wait_s):
+        return await receive.receive()
+    return None

@@ -90,16 +90,22 @@ class UnitPrices:
 
     async def of(self, market: str) -> int:
         """The upper quartile of the last blocks that held such a transaction, or the advice where that is more."""
+        if (known := self._known(market)) is not None:  # a lock would be passed by one order in each turn of the loop
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return known
         lock = self._locks.setdefault(market, trio.Lock())
         try:
             async with lock:  # the first asks, the others have its answer
-                known = self._prices.get(market)
-                if known is not None and trio.current_time() < known[1] + MAX_AGE_S:
-                    return known[0]
-                return await self._read(market)
+                known = self._known(market)
+                return await self._read(market) if known is None else known
         finally:
             if not lock.locked():
                 self._locks.pop(market, None)
+
+    def _known(self, market: str) -> int | None:
+        """What it was seconds ago; None for what is older."""
+        known = self._prices.get(market)
+        return known[0] if known is not None and trio.current_time() < known[1] + MAX_AGE_S else None
 
     async def _read(self, market: str) -> int:
         advice: list[int] = []
