@@ -1,4 +1,4 @@
-"""Looks at what runs out: memory, file handles, monitors. What has too little left pauses what would begin something new.
+"""Looks at what runs out: memory, handles, monitors, connections. What has too little left pauses what would begin anything new.
 
 Exits, monitors and everybody's questions go on: a position that is held needs what is left more than one that is not bought yet.
 """
@@ -22,24 +22,30 @@ BY = "resource watch"
 
 @dataclass(slots=True)
 class ResourceWatch:
-    """`usages` tells what is used of each capped thing; `pause` is told why, and `resume` ends it. Both may be called again."""
+    """`usages` tells what is used of each capped thing; `pause` is told why, and `resume` ends it.
+
+    Either is called at each look and does nothing where it is so already, so that whoever begins anew ends what an earlier
+    one had paused.
+    """
 
     usages: Callable[[], Sequence[Usage]]
     pause: Callable[[str], None]
     resume: Callable[[], None]
     caps: Caps = field(default_factory=Caps)
-    _paused: bool = False
+    _told: bool = False
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
         while True:
             short = self.caps.look(self.usages())
-            if short and not self._paused:
-                why = "; ".join(one.told for one in short)
+            why = "; ".join(one.told for one in short)
+            if short and not self._told:
                 log.error("resources_short", why=why)
-                self.pause(why)
-            elif self._paused and not short:
+            elif self._told and not short:
                 log.warning("resources_back")
+            self._told = bool(short)
+            if short:
+                self.pause(why)
+            else:
                 self.resume()
-            self._paused = bool(short)
             await trio.sleep(LOOK_S)

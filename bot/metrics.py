@@ -192,6 +192,7 @@ class MetricsBook:
             [
                 Sample(process["database_connections"], {"kind": "used"}),
                 Sample(process["database_connections_max"], {"kind": "max"}),
+                Sample(process["database_connections_wanted"], {"kind": "wanted"}),
             ],
         )
         yield family(

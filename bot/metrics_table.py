@@ -59,7 +59,7 @@ METRICS: Final[Mapping[str, tuple[Kind, str]]] = {
     "process_open_files": ("gauge", "file handles of the trading process"),
     "process_open_files_max": ("gauge", "how many file handles the trading process may have"),
     "process_cpu_ratio": ("gauge", "processor time of the trading process per second, 1 for a whole core"),
-    "database_connections": ("gauge", "connections of the pool: used, and the most there may be"),
+    "database_connections": ("gauge", "connections of the pool: used, wanted (used or waited for), and the most there may be"),
     "heartbeats_total": ("counter", "signs of life to the outside: result sent, withheld because something is red, or failed"),
 }  # fmt: skip
 

@@ -230,6 +230,7 @@ class Panels:
             "loop_lag_worst_ms": round(self.lag.worst_s * 1000),
             "database_connections": pool.used,
             "database_connections_max": pool.most,
+            "database_connections_wanted": pool.wanted,
             "received_bytes_per_s": _rate(before.received_bytes, now.received_bytes, passed_s),
             "sent_bytes_per_s": _rate(before.sent_bytes, now.sent_bytes, passed_s),
         }

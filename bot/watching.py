@@ -28,7 +28,7 @@ from bot.execution.alert_channels import Level, QuietHours, ToldAlert
 from bot.metrics import MetricsBook
 from bot.panels import Panels
 from bot.ports import ChatApi
-from bot.resources import memory_max, usages
+from bot.resources import looked, memory_max
 from bot.settings import Alerts
 from bot.shutdown import OrderlyStop
 from bot.start import Options
@@ -168,7 +168,7 @@ class Watchers:
         bot, guard = self._bot, self._bot.guard
         most = memory_max(self._chosen.resources.memory_max_mb)
         return ResourceWatch(
-            lambda: usages(bot, self._panels.process(), most),
+            lambda: looked(bot, self._panels.process, most),
             lambda why: guard.pause(RESOURCES, by=BY, why=why, binds=Binds.AUTOMATED),
             lambda: guard.resume(RESOURCES),
         )

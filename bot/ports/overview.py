@@ -62,11 +62,15 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The database's connection pool at this moment: those that are open, those in use, and the most there may be."""
+    """The database's connection pool at this moment: those that are open, those in use, and the most there may be.
+
+    `wanted` is how many are in use or waited for: more than `most` where somebody has to wait.
+    """
 
     opened: int
     used: int
     most: int
+    wanted: int
 
 
 class OverviewStore(Protocol):

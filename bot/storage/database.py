@@ -16,6 +16,7 @@ import trio
 
 from bot.errors import Conflict, LeaseLost, StartupError, StoreUnavailable
 from bot.storage.address import DatabaseAddress
+from bot.storage.codecs import prepare_connection
 from bot.storage.island import Island
 from bot.storage.lease_schema import STALE_EPOCH, prepare_lease
 from bot.storage.migrate import load, migrate, refuse_newer
@@ -39,9 +40,6 @@ _OLDEST_SERVER = 15
 _POOL_SIZE = 8
 _POOL_CLOSES_WITHIN_S = 1.0
 _CLOSE_WITHIN_S = 2.0
-
-# asyncpg hands a timestamptz over as microseconds since 2000; this program speaks milliseconds since 1970.
-_POSTGRES_EPOCH_MS = 946_684_800_000
 
 # The first row that fits decides. What is in no row is a bug in our SQL and passes as it is.
 _MAPPING: tuple[tuple[tuple[type[Exception], ...], type[Exception]], ...] = (
@@ -120,12 +118,16 @@ class DatabaseTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStatistics:
-    """The pool at one moment: open connections, those of them that idle, the most it opens, and units on their way."""
+    """The pool at one moment: open connections, those of them that idle, the most it opens, and units on their way.
+
+    `wanted` is how many units have a connection or wait for one.
+    """
 
     connections: int
     idle: int
     most: int
     units: int
+    wanted: int
 
 
 class Database:
@@ -136,6 +138,7 @@ class Database:
         self._pool = pool
         self._timeouts = timeouts
         self._silent = False  # the last unit ran out of time
+        self._wanted = 0
         self._begin = _BEGIN
         self._refused: Callable[[str], None] | None = None
 
@@ -161,6 +164,7 @@ class Database:
             idle=self._pool.get_idle_size(),
             most=self._pool.get_max_size(),
             units=self._island.calls,
+            wanted=self._wanted,
         )
 
     async def read(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
@@ -221,6 +225,7 @@ class Database:
         if self._silent:
             limit_s = min(limit_s, self._timeouts.silent_s)
         until_s = asyncio.get_running_loop().time() + limit_s
+        self._wanted += 1
         try:
             async with self._pool.acquire(timeout=min(limit_s, self._timeouts.acquire_s)) as connection:
                 try:
@@ -232,6 +237,8 @@ class Database:
         except TimeoutError:
             self._silent = True
             raise
+        finally:
+            self._wanted -= 1
         self._silent = False
         return result
 
@@ -288,18 +295,6 @@ async def open_database(
     finally:
         with trio.move_on_after(_CLOSE_WITHIN_S, shield=True), suppress(StoreUnavailable):
             await island.call(_close_pool, pool, database.is_silent)
-
-
-async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """Let a connection speak in the program's own types: milliseconds since 1970, and integers for numeric."""
-    await connection.set_type_codec(
-        "timestamptz",
-        schema="pg_catalog",
-        format="tuple",
-        encoder=lambda at_ms: ((at_ms - _POSTGRES_EPOCH_MS) * 1000,),
-        decoder=lambda microseconds: microseconds[0] // 1000 + _POSTGRES_EPOCH_MS,
-    )
-    await connection.set_type_codec("numeric", schema="pg_catalog", format="text", encoder=str, decoder=int)
 
 
 async def _open_pool(address: DatabaseAddress, timeouts: DatabaseTimeouts) -> asyncpg.Pool:

@@ -102,4 +102,4 @@ class MemoryOverview(MemoryTables):
 
     def connections(self) -> Connections:
         """The twin has no pool."""
-        return Connections(0, 0, 0)
+        return Connections(0, 0, 0, 0)

@@ -142,7 +142,7 @@ class Overviews(Repository):
 
     def connections(self) -> Connections:
         pool = self._database.statistics()
-        return Connections(pool.connections, pool.connections - pool.idle, pool.most)
+        return Connections(pool.connections, pool.connections - pool.idle, pool.most, pool.wanted)
 
 
 async def _overview(connection: asyncpg.Connection, since_ms: int) -> Overview:

@@ -21,6 +21,7 @@ known" on the screen. The fields of `top`, amounts in lamports, shares in basis 
 - `levels`: list, newest first, of what the trading state became: `at`, `state`, `level`, `cause`, `why`.
 - `process`: `cpu_bps` (of one core), `rss_bytes`, `rss_peak_bytes`, `open_files`, `open_files_max`, `threads`,
   `loop_lag_ms`, `loop_lag_worst_ms` (of the last minute), `database_connections` (in use), `database_connections_max`,
+  `database_connections_wanted` (in use or waited for),
   `received_bytes_per_s` and `sent_bytes_per_s` (of all of this machine's interfaces).
 
 In each list of `capital` and `today` a mode stands once; amounts of different modes are never added up.

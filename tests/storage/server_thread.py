@@ -17,7 +17,7 @@ import asyncpg
 import trio
 
 from bot.storage.address import DatabaseAddress
-from bot.storage.database import prepare_connection
+from bot.storage.codecs import prepare_connection
 from bot.storage.embedded import embedded_postgres
 from bot.storage.island import open_island
 from bot.storage.store import PostgresStore, open_store

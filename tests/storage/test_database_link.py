@@ -191,15 +191,23 @@ async def test_a_write_that_a_frozen_server_cut_short_leaves_nothing_half_done(t
             assert await run_sql(server.address, SELECT_AUDIT) == []
 
 
+async def is_refused(store: PostgresStore) -> None:
+    """A question that is asked in vain."""
+    with pytest.raises(StoreUnavailable):
+        await store.ping()
+
+
 async def test_a_full_pool_is_unavailable_and_not_a_queue_without_end(database: DatabaseAddress) -> None:
     patient_units = DatabaseTimeouts(acquire_s=1.5, command_s=30, unit_s=30)
     with trio.fail_after(DEADLINE_S):
         async with open_store(database, patient_units) as store, trio.open_nursery() as nursery:
             for _ in range(CONNECTIONS):
                 nursery.start_soon(store._database.read, sleep_in_server)
-            await until(lambda: store.statistics() == DatabaseStatistics(CONNECTIONS, 0, CONNECTIONS, CONNECTIONS))
-            with pytest.raises(StoreUnavailable):
-                await store.ping()
+            full = DatabaseStatistics(CONNECTIONS, 0, CONNECTIONS, CONNECTIONS, CONNECTIONS)
+            await until(lambda: store.statistics() == full)
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(is_refused, store)
+                await until(lambda: store.connections().wanted == CONNECTIONS + 1)
             nursery.cancel_scope.cancel()
 
 
