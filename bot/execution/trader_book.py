@@ -21,7 +21,7 @@ FRESH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A trader, what he closed in the last `DAYS` days in one mode, what that says about him, and how many copy him now.
+    """A trader, what he closed in the last `DAYS` days in one mode, what that says about him, and how many copy him in it.
 
     `copyable` says that he may be copied by his handle.
     """
@@ -69,7 +69,7 @@ class TraderBook:
     async def _standings(self, traders: Sequence[Trader], mode: Mode) -> list[Standing]:
         since_ms = self.clock.now_ms() - DAYS * 86_400_000
         closed = await self.store.closed_trades([one.user_id for one in traders], mode, since_ms, POSITIONS_EACH)
-        followers = await self.store.followers([one.user_id for one in traders])
+        followers = await self.store.followers([one.user_id for one in traders], mode)
         settings = await self.store.many_settings([one.user_id for one in traders])
         return [
             Standing(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.trading.intent import Mode
+
 
 @dataclass(frozen=True, slots=True)
 class ShareSums:
@@ -19,7 +21,7 @@ class ShareSums:
 
 @dataclass(frozen=True, slots=True)
 class FollowerCounts:
-    """Who follows users of this bot: how many rules copy now, how many ever did, and how they stay.
+    """Who follows users of this bot with money: how many rules copy now, how many ever did, and how they stay.
 
     `old` rules began `days` ago or earlier, of which `old_copying` copy still.
     """
@@ -42,8 +44,8 @@ class ShareStore(Protocol):
     async def share_sums(self, leader_id: str) -> list[ShareSums]:
         """By follower, in the order of their first sale."""
 
-    async def followers(self, leader_ids: list[str]) -> dict[str, int]:
-        """How many users copy each of these users now."""
+    async def followers(self, leader_ids: list[str], mode: Mode) -> dict[str, int]:
+        """How many users copy each of these users in this mode now; who has none is left out."""
 
     async def follower_counts(self, now_ms: int, days: int) -> FollowerCounts:
-        """All rules for users of this bot together."""
+        """All live rules for users of this bot together: who copies on paper risks nothing."""

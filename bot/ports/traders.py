@@ -15,7 +15,8 @@ class TraderStore(Protocol):
         """Show a user under a handle, or under another one than before; False, changing nothing, where he does not get it.
 
         He gets none that somebody else has had, or that looks like one of those, and HANDLES_MAX in all. Whoever is delisted
-        stays so, and whoever was shown before keeps his share. Raises LookupError for an unknown user.
+        stays so, also over a closed account of the same Telegram id; whoever was shown before keeps his share. Raises
+        LookupError for an unknown user.
         """
 
     async def close_profile(self, user_id: str, now_ms: int) -> bool:

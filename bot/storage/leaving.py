@@ -9,7 +9,7 @@ from bot.storage.database import Repository
 from bot.storage.leaving_rules import ACCOUNT_CLOSED, READER_LEFT, handle_of_closed, refuse_leaving
 from bot.storage.rules import no_user
 from bot.storage.users import LOCK_USER
-from bot.trading.trader import unnamed
+from bot.trading.trader import mark_of, unnamed
 
 SELECT_LEFT_OVER = """
 select
@@ -21,6 +21,16 @@ select
     ) as has_orders,
     exists(select 1 from standing_orders where user_id = $1 and state = 'open') as has_standing_orders,
     exists(select 1 from copy_rules where user_id = $1 and state <> 'stopped') as copies
+"""
+SELECT_DELISTED = """
+select users.telegram_id, traders.delisted_why
+from users
+inner join traders on traders.user_id = users.id
+where users.id = $1 and users.telegram_id is not null and traders.delisted_why <> ''
+"""
+UPSERT_DELISTED_LEAVER = """
+insert into delisted_leavers (person, why, left_at) values ($1, $2, $3)
+on conflict (person) do update set why = excluded.why, left_at = excluded.left_at
 """
 UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $3 where id = $1"
 DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
@@ -52,6 +62,9 @@ async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: i
     if await connection.fetchval(LOCK_USER, user_id) is None:
         raise no_user(user_id)
     refuse_leaving(user_id, **await connection.fetchrow(SELECT_LEFT_OVER, user_id))
+    if (delisted := await connection.fetchrow(SELECT_DELISTED, user_id)) is not None:
+        person = mark_of(delisted["telegram_id"])
+        await connection.execute(UPSERT_DELISTED_LEAVER, person, delisted["delisted_why"], now_ms)
     await connection.execute(UPDATE_LEAVER, user_id, handle_of_closed(user_id), now_ms)
     await connection.execute(DELETE_FOLLOWED, user_id)
     await connection.execute(DELETE_PROFILE, user_id)

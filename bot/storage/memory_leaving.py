@@ -11,7 +11,7 @@ from bot.storage.memory_tables import MemoryTables
 from bot.trading.copying import RuleState
 from bot.trading.position import PositionState
 from bot.trading.standing import StandingState
-from bot.trading.trader import unnamed
+from bot.trading.trader import mark_of, unnamed
 
 
 class MemoryLeaving(MemoryTables):
@@ -32,6 +32,9 @@ class MemoryLeaving(MemoryTables):
                 row.user_id == user_id and row.state is not RuleState.STOPPED for row in self._copy_rules.values()
             ),
         )
+        trader = self._traders.get(user_id)
+        if trader is not None and trader.delisted_why and user.telegram_id is not None:
+            self._delisted_leavers[mark_of(user.telegram_id)] = trader.delisted_why
         self._users[user_id] = replace(user, handle=handle_of_closed(user_id), telegram_id=None, has_left=True)
         for key in [key for key in self._tracked if key[0] == user_id]:
             del self._tracked[key]

@@ -69,17 +69,17 @@ class MemoryShares(MemoryTables):
             )
         return sums
 
-    async def followers(self, leader_ids: list[str]) -> dict[str, int]:
+    async def followers(self, leader_ids: list[str], mode: Mode) -> dict[str, int]:
         await trio.lowlevel.checkpoint()
         pairs = {
-            (rule.leader_user_id, rule.user_id) for rule in self._rules_of_users() if rule.state is RuleState.ACTIVE
+            (rule.leader_user_id, rule.user_id) for rule in self._rules_of_users(mode) if rule.state is RuleState.ACTIVE
         }
         counts = {leader: sum(one == leader for one, _ in pairs) for leader in leader_ids}
         return {leader: count for leader, count in counts.items() if count}
 
     async def follower_counts(self, now_ms: int, days: int) -> FollowerCounts:
         await trio.lowlevel.checkpoint()
-        rules = self._rules_of_users()
+        rules = self._rules_of_users(Mode.LIVE)
         old = [rule for rule in rules if rule.since_ms <= now_ms - days * DAY_MS]
         return FollowerCounts(
             sum(rule.state is RuleState.ACTIVE for rule in rules),
@@ -89,5 +89,7 @@ class MemoryShares(MemoryTables):
             sum(rule.state is RuleState.ACTIVE for rule in old),
         )
 
-    def _rules_of_users(self) -> list[CopyRule]:
-        return [rule for rule in self._copy_rules.values() if rule.leader_user_id is not None]
+    def _rules_of_users(self, mode: Mode) -> list[CopyRule]:
+        """Rules for users of this bot; those of another mode are left out."""
+        rules = self._copy_rules.values()
+        return [rule for rule in rules if rule.leader_user_id is not None and rule.mode is mode]

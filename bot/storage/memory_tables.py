@@ -157,6 +157,7 @@ class MemoryTables:
         self._tokens: dict[str, Token] = {}
         self._traders: dict[str, Trader] = {}
         self._handles: dict[str, tuple[str, str]] = {}  # by likeness, with whose it is; nobody's once he has left
+        self._delisted_leavers: dict[str, str] = {}  # why, by the mark of a person
         self._trader_shares: dict[str, dict[int, int]] = {}  # by user, from when on
         self._ratings: dict[int, Remark] = {}  # by number
         self._rating_number = 0

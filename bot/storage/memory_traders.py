@@ -9,10 +9,10 @@ import trio
 
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import storable
-from bot.storage.trader_rules import DELISTED, LISTED
+from bot.storage.trader_rules import CAME_BACK, DELISTED, LISTED
 from bot.trading.intent import Mode, Side
 from bot.trading.reputation import ClosedTrade
-from bot.trading.trader import HANDLES_MAX, Trader, likeness, unnamed
+from bot.trading.trader import HANDLES_MAX, Trader, likeness, mark_of, unnamed
 
 
 class MemoryTraders(MemoryTables):
@@ -32,6 +32,8 @@ class MemoryTraders(MemoryTables):
         before = self._traders.get(trader.user_id)
         shown = replace(trader, delisted_why="") if before is None else replace(before, handle=trader.handle)
         self._traders[trader.user_id] = shown
+        if why := self._delisted_leavers.get(self._person(trader.user_id)):
+            self._delist(trader.user_id, why, CAME_BACK, now_ms)
         self._counts(trader.user_id, shown.share_bps, now_ms)
         return True
 
@@ -67,9 +69,19 @@ class MemoryTraders(MemoryTables):
         await trio.lowlevel.checkpoint()
         if user_id not in self._traders:
             return False
+        if not why:
+            self._delisted_leavers.pop(self._person(user_id), None)
+        self._delist(user_id, why, by, now_ms)
+        return True
+
+    def _delist(self, user_id: str, why: str, by: str, now_ms: int) -> None:
         self._traders[user_id] = replace(self._traders[user_id], delisted_why=storable(why))
         self._put_audit(by, DELISTED if why else LISTED, {"user": user_id, "why": why}, now_ms)
-        return True
+
+    def _person(self, user_id: str) -> str:
+        """The mark of a user, empty for one who is not known by a Telegram id."""
+        telegram_id = self._user(user_id).telegram_id
+        return "" if telegram_id is None else mark_of(telegram_id)
 
     async def delisted_why(self, user_id: str) -> str:
         await trio.lowlevel.checkpoint()

@@ -9,6 +9,7 @@ from bot.storage.database import Repository, Row
 from bot.storage.rules import no_user
 from bot.storage.share_rules import DAY_MS
 from bot.storage.users import LOCK_USER
+from bot.trading.intent import Mode
 from bot.trading.profit_share import ShareState, shared
 from bot.trading.rewards import SETTLES_MS
 
@@ -68,7 +69,7 @@ order by min(id)
 SELECT_FOLLOWERS = """
 select leader_user_id, count(distinct user_id) as followers
 from copy_rules
-where leader_user_id = any($1::text[]) and state = 'active'
+where leader_user_id = any($1::text[]) and state = 'active' and mode = $2
 group by leader_user_id
 """
 SELECT_FOLLOWER_COUNTS = """
@@ -78,7 +79,7 @@ select
     count(*) filter (where since <= $1) as old,
     count(*) filter (where since <= $1 and state = 'active') as old_copying
 from copy_rules
-where leader_user_id is not null
+where leader_user_id is not null and mode = 'live'
 """
 
 
@@ -100,8 +101,8 @@ class Shares(Repository):
             for row in await self._database.read(_rows, SELECT_SHARES, leader_id)
         ]
 
-    async def followers(self, leader_ids: list[str]) -> dict[str, int]:
-        rows = await self._database.read(_rows, SELECT_FOLLOWERS, leader_ids)
+    async def followers(self, leader_ids: list[str], mode: Mode) -> dict[str, int]:
+        rows = await self._database.read(_rows, SELECT_FOLLOWERS, leader_ids, mode)
         return {row["leader_user_id"]: row["followers"] for row in rows}
 
     async def follower_counts(self, now_ms: int, days: int) -> FollowerCounts:

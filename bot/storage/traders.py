@@ -9,11 +9,11 @@ import asyncpg
 from bot.storage.audit import put_audit
 from bot.storage.database import Repository, Row
 from bot.storage.rules import no_user, storable
-from bot.storage.trader_rules import DELISTED, LISTED
+from bot.storage.trader_rules import CAME_BACK, DELISTED, LISTED
 from bot.storage.users import LOCK_USER
 from bot.trading.intent import Mode
 from bot.trading.reputation import ClosedTrade
-from bot.trading.trader import HANDLES_MAX, Trader, likeness, unnamed
+from bot.trading.trader import HANDLES_MAX, Trader, likeness, mark_of, unnamed
 
 # What two people want at once only one of them gets; the other one's statement changes nothing.
 TAKEN = "select 1 from trader_handles where likeness = any($1::text[]) and user_id is distinct from $2"
@@ -41,6 +41,9 @@ HIDE_TRADER = (
 )
 UPDATE_SHARE = "update traders set share_bps = $2 where user_id = $1 and handle is not null returning seq"
 UPDATE_DELISTED = "update traders set delisted_why = $2 where user_id = $1 returning seq"
+SELECT_TELEGRAM_ID = "select telegram_id from users where id = $1"
+SELECT_DELISTED_LEAVER = "select why from delisted_leavers where person = $1"
+DELETE_DELISTED_LEAVER = "delete from delisted_leavers where person = $1"
 SELECT_TRADERS = "select * from traders where handle is not null order by seq"
 SELECT_TRADER = "select * from traders where user_id = $1 and handle is not null"
 SELECT_DELISTED = "select delisted_why from traders where user_id = $1"
@@ -158,12 +161,23 @@ async def _open(connection: asyncpg.Connection, trader: Trader, now_ms: int) -> 
     await connection.execute(UPSERT_HANDLE, alike, trader.handle, trader.user_id, now_ms)
     await connection.execute(UPSERT_TRADER, trader.user_id, trader.handle, alike, trader.share_bps, trader.opened_at_ms)
     await connection.execute(UPSERT_KEPT_SHARE, trader.user_id, now_ms)
+    why = await connection.fetchval(SELECT_DELISTED_LEAVER, await _person(connection, trader.user_id))
+    if why is not None:
+        await _delist(connection, trader.user_id, why, CAME_BACK, now_ms)
     return True
+
+
+async def _person(connection: asyncpg.Connection, user_id: str) -> str:
+    """The mark of a user, empty for one who is not known by a Telegram id."""
+    telegram_id = await connection.fetchval(SELECT_TELEGRAM_ID, user_id)
+    return "" if telegram_id is None else mark_of(telegram_id)
 
 
 async def _delist(connection: asyncpg.Connection, user_id: str, why: str, by: str, now_ms: int) -> bool:
     if await connection.fetchval(UPDATE_DELISTED, user_id, storable(why)) is None:
         return False
+    if not why:
+        await connection.execute(DELETE_DELISTED_LEAVER, await _person(connection, user_id))
     await put_audit(connection, by, DELISTED if why else LISTED, {"user": user_id, "why": why}, now_ms)
     return True
 

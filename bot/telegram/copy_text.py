@@ -163,8 +163,8 @@ def latency_line(latencies_ms: tuple[int, int] | None) -> str:
 def left(facts: Mapping[str, object]) -> str:
     """A rule that buys nothing more by itself."""
     return (
-        f"{mode_label(str(facts['mode']))} {facts['label']} is copied no more: {facts['why']}. His sales are still copied;"
-        f" /stop_copy {facts['leader']} sell ends it for good, /copies shows what is open."
+        f"{mode_label(str(facts['mode']))} Nothing more is bought with {facts['label']}: {facts['why']}. What you hold by copying"
+        f" him, which /copies shows, is still sold as he sells; /stop_copy {facts['leader']} sell sells all of it now."
     )
 
 
@@ -173,5 +173,5 @@ def share_set(facts: Mapping[str, object]) -> str:
     now, before = (format_percent(int(str(facts[name]))) for name in ("share_bps", "was_bps"))
     return (
         f"{mode_label(str(facts['mode']))} {facts['label']} counts {now} of what you gain above your best so far as his from now"
-        f" on, and {before} until now. It is a figure, and no money moves by it; /stop_copy {facts['leader']} copies him no more."
+        f" on, and {before} until now. It is a figure, and no money moves by it; /stop_copy {facts['leader']} ends your copying."
     )

@@ -83,7 +83,7 @@ def counts_text(counts: FollowerCounts, traders: int, delisted: int) -> str:
     kept = f"{counts.old_copying * 100 // counts.old} %" if counts.old else "nothing yet"
     return (
         f"{counted(traders, 'user')} shown to others, {delisted} of them delisted."
-        f" {counted(counts.copying, 'copy rule')} for users of this bot now, {counts.ever} ever; of {counts.old} that began"
+        f" {counted(counts.copying, 'live copy rule')} for users of this bot now, {counts.ever} ever; of {counts.old} that began"
         f" {counts.days} days ago or earlier {counts.old_copying} copy still ({kept})."
     )
 

@@ -60,6 +60,11 @@ def likeness(handle: str) -> str:
     return handle
 
 
+def mark_of(telegram_id: int) -> str:
+    """What is kept of a person whom an admin has delisted and who has left: enough to know him again by his Telegram id."""
+    return hashlib.sha256(f"telegram:{telegram_id}".encode()).hexdigest()
+
+
 def unnamed(alike: str) -> str:
     """What is kept of the likeness of a handle whose user has left the bot: enough to refuse it, and no name."""
     return f"left:{hashlib.sha256(alike.encode()).hexdigest()}"

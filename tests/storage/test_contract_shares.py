@@ -115,11 +115,15 @@ async def test_followers_are_counted_as_they_come_and_go(store: Store) -> None:
     leader, other = await enrol(store, "leader"), await enrol(store, "other")
     _, adas = await follows(store, "ada", leader.user_id)
     await follows(store, "bob", leader.user_id)
-    assert await store.followers([leader.user_id, other.user_id]) == {leader.user_id: 2}
+    await follows(store, "cyd", leader.user_id, mode=Mode.PAPER)
+    both = [leader.user_id, other.user_id]
+    assert await store.followers(both, Mode.LIVE) == {leader.user_id: 2}
+    assert await store.followers(both, Mode.PAPER) == {leader.user_id: 1}
+    assert await store.followers(both, Mode.DRY_RUN) == {}
     stopped = replace(adas, state=RuleState.STOPPED, version=1, closed_at_ms=NOW_MS + 1, why="enough")
     assert await store.move_copy_rule(stopped)
-    assert await store.followers([leader.user_id]) == {leader.user_id: 1}
-    assert await store.followers([]) == {}
+    assert await store.followers([leader.user_id], Mode.LIVE) == {leader.user_id: 1}
+    assert await store.followers([], Mode.LIVE) == {}
     day_ms = 86_400_000
     assert await store.follower_counts(NOW_MS, 7) == FollowerCounts(1, 2, 7, 0, 0)
     assert await store.follower_counts(NOW_MS + 7 * day_ms, 7) == FollowerCounts(1, 2, 7, 2, 1)

@@ -114,3 +114,21 @@ async def test_nothing_of_a_trader_is_left_when_he_leaves(store: Store) -> None:
     assert (await store.trader(ada.user_id), await store.traders(), await store.handles(ada.user_id)) == (None, [], [])
     assert not await store.open_profile(Trader(bob.user_id, "m0lly", NOW_MS), NOW_MS)
     assert await store.open_profile(Trader(bob.user_id, "mollybee", NOW_MS), NOW_MS)
+
+
+async def test_who_was_delisted_and_left_comes_back_delisted_until_an_admin_lists_him(store: Store) -> None:
+    before = await enrol(store, "ada", telegram_id=42)
+    assert await store.open_profile(Trader(before.user_id, "molly", NOW_MS), NOW_MS)
+    assert await store.set_delisted(before.user_id, "sells into his followers", "boss", NOW_MS)
+    await store.close_account(before.user_id, NOW_MS)
+    again, other = await enrol(store, "ada-again", telegram_id=42), await enrol(store, "bob", telegram_id=43)
+    for wallet, handle in ((again, "polly"), (other, "bob")):
+        assert await store.open_profile(Trader(wallet.user_id, handle, NOW_MS), NOW_MS)
+    assert await store.delisted_why(again.user_id) == "sells into his followers"
+    assert await store.delisted_why(other.user_id) == ""
+    assert (await audited(store))[-1].action == "trader delisted"
+    assert await store.set_delisted(again.user_id, "", "boss", NOW_MS)
+    await store.close_account(again.user_id, NOW_MS)
+    third = await enrol(store, "ada-once-more", telegram_id=42)
+    assert await store.open_profile(Trader(third.user_id, "dolly", NOW_MS), NOW_MS)
+    assert await store.delisted_why(third.user_id) == ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from solders.keypair import Keypair
+
 from tests.telegram.telegram_bot import Talk
 from tests.whole.crowd import Crowd
 
@@ -13,6 +15,9 @@ async def follows_wallets(talk: Talk) -> None:
     leader = Crowd(talk.world.chain)._trader(3)
     await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
     await talk.asks(f"/track {leader.pubkey()}", "You follow")
+    other = Keypair.from_seed(bytes([76]) * 32).pubkey()
+    await talk.asks(f"/track {other} \u202erekcah\u202c  \u200bman", "Following rekcah man;")
+    await talk.asks(f"/untrack {other}", "no more")
     own = re.findall(r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", await talk.asks("/wallet", "balance"))[0]
     await talk.asks(f"/track {own}", "that is a wallet of your own")
     await talk.asks("/track So11111111111111111111111111111111111111112", "is wrapped SOL, a token")

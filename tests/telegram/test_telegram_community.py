@@ -89,15 +89,15 @@ async def test_points_come_for_trades_and_ratings_once_each(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await talk.asks("/start agree", "Your wallet is")
-        await talk.asks("/rewards", "You have 100 points, 100 of them new:")
+        await talk.asks("/rewards", "You have 100 points:")
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")
         await talk.asks(f"/rate_token {mint} 5", "You gave it 5 of 10.")
         await talk.asks("/rewards", "You have 100 points:")
         await trio.sleep(150)
-        told = await talk.asks("/rewards", "You have 115 points, 15 of them new:")
-        assert "10 for tokens bought live (1)" in told
-        assert "5 for ratings of tokens that you bought live (1)" in told
+        told = await talk.asks("/rewards", "You have 115 points:")
+        assert "10 for tokens bought live, 1 time" in told
+        assert "5 for ratings of tokens that you bought live, 1 time" in told
         assert "Points are no money" in told
         await talk.asks("/rewards", "You have 115 points:")
         await talk.asks("/rewards now", "usage: /rewards")

@@ -100,7 +100,7 @@ async def test_every_command_from_consent_to_panic(
         await talk.asks("/trader", "You are not shown to anybody")
         await talk.asks(f"/rate_token {mint} 5", "You gave it 5 of 10")
         await talk.asks(f"/community {mint}", "1 rating")
-        await talk.asks("/rewards", "100 for having begun (1)")
+        await talk.asks("/rewards", "100 for having begun")
         await changes_settings(talk)
         await talk.asks("/mode", "[live] Your mode is live")
         await follows_wallets(talk)

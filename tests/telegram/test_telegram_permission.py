@@ -52,8 +52,8 @@ async def test_who_allows_it_no_more_is_bought_with_no_more_and_sold_with_to_the
         await ada.asks("/settings copyable off", "copyable = off")
         another = await token_on_the_market(ada)
         await ada.orders(f"/buy {another} 0.2", "Sent: buying for 0.2 SOL")
-        left = await bob.hears("molly is copied no more: he does not let himself be copied any more.")
-        assert "His sales are still copied" in left
+        left = await bob.hears("Nothing more is bought with molly: he does not let himself be copied any more.")
+        assert "is still sold as he sells" in left
         assert "not copied, he does not let himself" in await bob.asks("/copies", "buys nothing more")
         await ada.orders(f"/sell {mint} all", "Sent: selling")
         await bob.hears("Position closed")

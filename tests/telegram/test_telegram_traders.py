@@ -116,8 +116,12 @@ async def test_an_admin_takes_a_trader_off_the_leaderboard_and_lets_him_back(
         await ada.asks("/trader on mollybee", "under the handle mollybee")
         await boss.asks("/leaderboard", "nobody yet")
         await boss.asks("/trader mollybee", "an admin has delisted it: sells into his followers")
-        await boss.asks("/moderate trader mollybee restore", "may be on the leaderboard again")
-        await boss.asks("/leaderboard", "1. mollybee")
+        await ada.asks("/close_account yes", "and holds when you come back")
+        await ada.asks("/start agree", "Your wallet is")
+        await ada.asks("/trader on dolly", "an admin has delisted you: sells into his followers")
+        await boss.asks("/leaderboard", "nobody yet")
+        await boss.asks("/moderate trader dolly restore", "may be on the leaderboard again")
+        await boss.asks("/leaderboard", "1. dolly")
 
 
 def test_the_page_of_a_rated_trader_gives_every_part_of_his_reputation() -> None:
@@ -171,7 +175,7 @@ async def test_a_follower_is_counted_and_his_gains_and_the_share_are_written_dow
         assert "by copies in 1 live sale; your share, a figure alone, is 0 SOL." in told
         await bob.asks("/trader molly", "You made -0.")
         assert "made" not in (await eve.asks("/trader molly", "[live] molly")).partition("net of fees")[0]
-        await ada.asks("/moderate traders", "1 user shown to others, 0 of them delisted. 1 copy rule")
+        await ada.asks("/moderate traders", "1 user shown to others, 0 of them delisted. 1 live copy rule")
         await bob.asks("/stop_copy molly", "You copy molly no more")
         await trio.sleep(30)
         assert "follower" not in await eve.asks("/leaderboard", "1. molly")

@@ -21,6 +21,7 @@ from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.ranking_text import NO_PROMISE, named, ranking_picture, standing_line, standing_text
 from bot.telegram.words import short
 from bot.trading.followable import why_not_followed
+from bot.trading.one_line import one_line
 
 LABEL_LENGTH = 32
 TRACKED_MAX = 50  # wallets that one user may follow
@@ -60,7 +61,7 @@ class FollowingHandlers:
         user = known(incoming)
         if not arguments:
             return await self._tracked(user)
-        address, label = key_of(arguments[0], "wallet"), " ".join(arguments[1:])
+        address, label = key_of(arguments[0], "wallet"), one_line(" ".join(arguments[1:]))
         if reason := why_not_followed(address):
             raise UsageError(f"{address} {reason}")
         if any(address == wallet.address for wallet in await self.store.wallets(user.id)):

@@ -27,6 +27,9 @@ GOODBYE = (
     " days your number stands beside your latest messages, so that none is done twice. What is in this chat is yours to delete."
     " Goodbye."
 )
+DELISTED_KEPT = (
+    " That an admin has delisted you, and why, is kept beside a hash of your Telegram id, and holds when you come back."
+)
 ON_ITS_WAY = (
     "An order of yours is still on its way, so nothing was closed yet. Send this again when /orders shows none."
 )
@@ -76,13 +79,14 @@ class LeavingHandlers:
             )
         if money := await self._money(user):
             return f"{money} Your account stays open until it is empty, and nothing is bought for you by itself."
+        delisted = await self.store.delisted_why(user.id)
         try:
             await self.store.close_account(user.id, self.clock.now_ms())
         except Conflict:
             return ON_ITS_WAY
         await self.resume(user.id)
         await self.tracking_changed()
-        return GOODBYE
+        return GOODBYE + (DELISTED_KEPT if delisted else "")
 
     async def _in_the_way(self, user: User) -> str:
         """What closing meets first, as a line of its own; nothing where it could be done at once."""

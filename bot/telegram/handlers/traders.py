@@ -28,10 +28,11 @@ log = structlog.get_logger()
 RETENTION_DAYS = 7
 NOBODY = "there is no trader of that handle who shows his results; /leaderboard lists them"
 SHOWN_NOW = (
-    "From now on others see your closed positions as sums, your result by week, your reputation and how many follow"
-    " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. Nobody copies you by it unless"
-    " you allow it with /settings copyable on. /trader off ends it."
+    "From now on others see your closed positions as sums, your result by week, your reputation and how many copy"
+    " you, with money and on paper apart, under the handle {handle}; they see no address, no Telegram name, and no single"
+    " trade. Nobody copies you by it unless you allow it with /settings copyable on. /trader off ends it."
 )
+DELISTED = " The leaderboard does not list you, and nobody copies you by it: an admin has delisted you: {why}"
 HIDDEN_NOW = "You are shown no more. The handle stays yours, and nobody else gets it."
 STILL_COPIED = " Those who copy you go on, and nobody begins to; /settings copyable off ends that too."
 
@@ -106,15 +107,16 @@ class TraderHandlers:
             raise UsageError(f"{handle} is taken, or looks like one that is; choose another handle")
         self.book.changed()
         log.info("trader_shown", user=user_id)
-        return SHOWN_NOW.format(handle=handle)
+        delisted = await self.store.delisted_why(user_id)
+        return SHOWN_NOW.format(handle=handle) + (DELISTED.format(why=delisted) if delisted else "")
 
     async def _hide(self, user_id: str) -> str:
         gone = await self.store.close_profile(user_id, self.clock.now_ms())
         self.book.changed()
         if not gone:
             return "You are not shown to anybody."
-        followers = await self.store.followers([user_id])
-        return HIDDEN_NOW + (STILL_COPIED if followers.get(user_id) else "")
+        is_copied = any([await self.store.followers([user_id], mode) for mode in Mode])
+        return HIDDEN_NOW + (STILL_COPIED if is_copied else "")
 
     async def _share(self, user_id: str, typed: str, cause: str) -> str:
         try:
