@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates rotation paced day runbooks pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates rotation paced day retention runbooks pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -79,11 +79,19 @@ paced: .venv/.dev
 	$(BIN)/python -m tests.backtest.paced_campaign --speed $(SPEED) --minutes $(MINUTES) $(MARKET)
 
 # A day of the whole bot in virtual time with people on Telegram, snipers, followers and a market, weighed every hour: memory,
-# tasks, handles, rows. 1 where anything is not flat; half an hour. SEED=7 draws another day.
+# tasks, handles, rows. 1 where anything is not flat; half an hour. SEED=7 draws another day, REMEMBERED=128 has the bot remember so
+# much of each thing at most, which a day fills.
 HOURS ?= 24
 PEOPLE ?= 20
 day: .venv/.dev
-	$(BIN)/python -m tests.day.campaign --hours $(HOURS) --people $(PEOPLE) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.day.campaign --hours $(HOURS) --people $(PEOPLE) $(if $(SEED),--seed $(SEED)) $(if $(REMEMBERED),--remembered $(REMEMBERED))
+
+# What the database keeps for a time, 200 days of it written to a real PostgreSQL by a moved clock: what tables and indexes take
+# at the end of each ten days. 1 where they go on growing once all is as old as it gets; some minutes.
+DAYS ?= 200
+ROWS ?= 100
+retention: .venv/.dev
+	$(BIN)/python -m tests.storage.kept --days $(DAYS) --rows $(ROWS)
 
 # Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
 supervision-storm: .venv/.dev

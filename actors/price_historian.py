@@ -15,20 +15,9 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Unavailable
+from bot.execution.forgetting import forget_old
 from bot.execution.price_book import PriceBook
-from bot.ports import (
-    BOOKS_KEPT_MS,
-    DECISIONS_KEPT_MS,
-    FORGOTTEN_AT_ONCE,
-    MESSAGES_KEPT_MS,
-    RUNS_KEPT_MS,
-    SWAPS_KEPT_MS,
-    Chain,
-    PastPrice,
-    PricePoint,
-    Store,
-    Token,
-)
+from bot.ports import Chain, PastPrice, PricePoint, Store, Token
 from bot.trading.launch import TokenLaunch
 from bot.trading.pool import Pool
 from bot.trading.route import Route
@@ -209,21 +198,7 @@ class PriceHistorian:
         return (point.quote_lamports, point.token_raw) != (last.quote_lamports, last.token_raw)
 
     async def _forget(self) -> None:
-        await self.store.forget_tokens(self.clock.now_ms() - self.rules.keep_ms)
-        await self._forget_all(self.store.forget_runs, RUNS_KEPT_MS)
-        await self._forget_all(self.store.forget_messages, MESSAGES_KEPT_MS)
-        await self._forget_all(self.store.forget_decisions, DECISIONS_KEPT_MS)
-        await self._forget_all(self.store.forget_refusals, DECISIONS_KEPT_MS)
-        await self._forget_all(self.store.forget_swaps, SWAPS_KEPT_MS)
-        await self._forget_all(self.store.forget_books, BOOKS_KEPT_MS)
-
-    async def _forget_all(self, forget: Callable[[int, int], Awaitable[int]], kept_ms: int) -> None:
-        """Some thousand rows at once until none is that old, so that others come between."""
-        before_ms, gone = self.clock.now_ms() - kept_ms, FORGOTTEN_AT_ONCE
-        while gone == FORGOTTEN_AT_ONCE:
-            gone = await forget(before_ms, FORGOTTEN_AT_ONCE)
-            if gone:
-                log.info("rows_forgotten", kind=forget.__name__, count=gone)
+        await forget_old(self.store, self.clock.now_ms(), prices_kept_ms=self.rules.keep_ms)
 
 
 def _past(mint: str, point: PricePoint, now_ms: int) -> PastPrice:

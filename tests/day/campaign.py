@@ -1,4 +1,4 @@
-"""A day of the whole bot in virtual time, weighed every hour: `make day`, or `make day SEED=7 HOURS=6 PEOPLE=30`.
+"""A day of the whole bot in virtual time, weighed every hour: `make day`, or `make day SEED=7 HOURS=6 PEOPLE=30 REMEMBERED=128`.
 
 Snipers, followers and people who talk live on a market of launches; after each hour it says what the process holds. What the bot
 itself holds at the end may be a tenth more than after the warm-up, nothing may exceed its bound (`bounds.py`), and whatever has
@@ -12,9 +12,10 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from statistics import mean
 
 import pytest
 import structlog
@@ -25,7 +26,7 @@ from bot.backtest.seeded import seeded_scheduling
 from bot.localnet.inprocess import InProcessChain
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.tree import TradingBot
-from tests.day.bounds import BOUNDS, over
+from tests.day.bounds import bounds, over, shorten
 from tests.day.market import LEADERS, DayMarket
 from tests.day.people import followers, snipers, talkers
 from tests.day.weigh import Weight, grown, weigh
@@ -34,6 +35,7 @@ from tests.whole.crowd import Crowd
 from tests.whole.virtual import World, make_world
 
 GROWTH = 1.10
+STEADY = 1.03  # the mean of the last quarter over that of the one before it
 MORE = 50  # entries by which a container may grow, whatever share of it that is
 WARM = 0.25  # of the day
 SHOWN = 25
@@ -49,6 +51,7 @@ class DayPlan:
     launch_every_s: float = 60.0
     word_every_s: float = 300.0
     weighed_every_s: float = 3_600.0
+    remembered: int | None = None  # entries at most of each of its memories, None for as many as the shipped bot has
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Day:
     launched: int = 0
     done: Counter[str] = field(default_factory=Counter)
     reports: list[str] = field(default_factory=list)
+    bounds: Mapping[str, int] = field(default_factory=bounds)
 
     @property
     def warm(self) -> Weight:
@@ -71,17 +75,24 @@ class Day:
         found = []
         if last.own_bytes > self.warm.own_bytes * GROWTH:
             found.append(f"the bot's own memory: {_mib(self.warm.own_bytes)} to {_mib(last.own_bytes)}")
-        found += over(last.held)
+        quarter = max(len(self.weights) // 4, 1)
+        before, at_last = (
+            mean([one.own_bytes for one in part])
+            for part in (self.weights[-2 * quarter : -quarter], self.weights[-quarter:])
+        )
+        if at_last > before * STEADY:
+            found.append(f"the bot's own memory, on average of a quarter: {_mib(before)} to {_mib(at_last)}")
+        found += over(last.held, self.bounds)
         # Executors stay until there are ten thousand, some dozens of each wallet that sells many tokens.
-        tasks, before = last.tasks - last.kinds["Executor"], self.warm.tasks - self.warm.kinds["Executor"]
-        if tasks > before * GROWTH + 5:
-            found.append(f"tasks besides executors: {before} to {tasks}")
+        tasks, at_first = last.tasks - last.kinds["Executor"], self.warm.tasks - self.warm.kinds["Executor"]
+        if tasks > at_first * GROWTH + 5:
+            found.append(f"tasks besides executors: {at_first} to {tasks}")
         found += [
             f"{name}: {getattr(self.warm, name)} to {getattr(last, name)}"
             for name in ("handles", "threads")
             if getattr(last, name) > getattr(self.warm, name) * GROWTH + 5
         ]
-        went_on = grown(half.held, last.held, by=GROWTH, at_least=MORE).keys() - BOUNDS.keys()
+        went_on = grown(half.held, last.held, by=GROWTH, at_least=MORE).keys() - self.bounds.keys()
         grew = grown(self.warm.held, last.held, by=GROWTH, at_least=MORE)
         return found + [line for name, line in grew.items() if name in went_on]
 
@@ -92,6 +103,9 @@ def play(plan: DayPlan) -> Day:
 
     async def main() -> None:
         with pytest.MonkeyPatch.context() as patch:
+            if plan.remembered is not None:
+                shorten(patch, plan.remembered)
+            day.bounds = bounds()
             await _live(plan, day, patch)
 
     with seeded_scheduling(plan.seed):
@@ -142,7 +156,7 @@ def _line(hour: float, one: Weight, done: Counter[str], cpu_s: float) -> str:
     )
 
 
-def _mib(count: int) -> str:
+def _mib(count: float) -> str:
     return f"{count / 2**20:.2f} MiB"
 
 
@@ -154,6 +168,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--launch-every", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--weighed-every", type=float, default=3_600.0, metavar="SECONDS")
+    parser.add_argument(
+        "--remembered",
+        type=int,
+        metavar="COUNT",
+        help="of each of the bot's memories at most, so that a day fills them",
+    )
     asked = parser.parse_args(argv)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     plan = DayPlan(
@@ -162,6 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         people=asked.people,
         launch_every_s=asked.launch_every,
         weighed_every_s=asked.weighed_every,
+        remembered=asked.remembered,
     )
     print(f"seed {plan.seed}: {plan.hours:g} hours of {plan.people} people, a launch every {plan.launch_every_s:g} s")
     day = play(plan)

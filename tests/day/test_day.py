@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.execution.price_book import PriceBook
-from tests.day.bounds import over
+from tests.day.bounds import bounds, over
 from tests.day.campaign import Day, DayPlan, play
 from tests.day.weigh import Weight, grown, weigh
 
@@ -38,8 +38,10 @@ def test_a_container_without_a_bound_that_keeps_growing_is_no_flat_day() -> None
         held = {"Some._mints": 100 * hour, "EarlyBuyers._early": 1_000 * hour, "Other._steady": 500}
         day.weights.append(Weight(10**7, 1, 10, 10, 1, held=Counter(held), kinds=Counter(), rows=Counter()))
     assert day.leaks() == ["Some._mints: 200 to 800"]
-    assert over(Counter({"EarlyBuyers._early": 8_000})) == []
-    assert over(Counter({"EarlyBuyers._early": 80_000})) == ["EarlyBuyers._early: 80,000, and its bound is 10,000"]
+    assert over(Counter({"EarlyBuyers._early": 8_000}), bounds()) == []
+    assert over(Counter({"EarlyBuyers._early": 80_000}), bounds()) == [
+        "EarlyBuyers._early: 80,000, and its bound is 10,000"
+    ]
 
 
 def test_some_minutes_of_a_day_play_from_their_seed(capsys: pytest.CaptureFixture[str]) -> None:
