@@ -28,6 +28,7 @@ class CreditFile:
         self._path = path
 
     def load(self) -> dict[str, Used]:
+        """The counts as they were saved last; none where there is no file, or none that can be read, which is told."""
         try:
             return _used.decode(self._path.read_bytes())
         except FileNotFoundError:

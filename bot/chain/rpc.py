@@ -159,6 +159,7 @@ class RpcClient:
         return await self._call("getSlot", [{"commitment": "finalized"}], _number)
 
     async def block_height(self, commitment: Commitment) -> int:
+        """How many blocks there are below the newest one; less than its slot, because slots may be empty."""
         return await self._call("getBlockHeight", [{"commitment": commitment}], _number)
 
     async def balance(self, address: str, commitment: Commitment, *, not_before: int = 0) -> tuple[int, int]:

@@ -28,6 +28,7 @@ def held_in(account: AccountData | None, owner: str, mint: str) -> int:
 
 
 def is_nothing(look: WalletBalances) -> bool:
+    """Whether a look shows neither lamports nor tokens, as one of a wallet that never was does."""
     return look.lamports == 0 and not any(look.token_raw.values())
 
 

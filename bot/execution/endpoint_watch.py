@@ -55,6 +55,7 @@ class EndpointWatch:
     _spent: set[str] = field(default_factory=set)
 
     def look(self, endpoints: Sequence[EndpointHealth]) -> None:
+        """Tell of what is new in the health of all endpoints, keys and budgets; asks nobody and never fails."""
         for one in endpoints:
             if one.state in UNTRUSTED and one.name not in self._told:
                 self._told.add(one.name)

@@ -55,6 +55,7 @@ class Tries:
     awaits_router: bool = False
 
     def after(self, left: Left) -> Tries:
+        """The count after one more exit: none left of a filled one, and no rung higher for one that only had to wait."""
         if left.outcome is Outcome.FILLED:
             return Tries()
         if left.outcome in {Outcome.WAITS, Outcome.NO_POOL, Outcome.FROZEN, Outcome.NO_ROUTER}:

@@ -18,7 +18,8 @@ class HaltKeeper(Protocol):
     def keep(self, halt: Halt | None) -> None:
         """Write the halt, or take it away where there is none; raises OSError."""
 
-    def kept(self) -> Halt | None: ...
+    def kept(self) -> Halt | None:
+        """The halt that is kept, None where there is none; raises StartupError where that cannot be read."""
 
 
 @dataclass(slots=True)

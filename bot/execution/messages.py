@@ -19,6 +19,7 @@ from bot.trading.trading_state import Halt
 def order_message(
     clock: Clock, intent: Intent, kind: str, payload: dict[str, object], *, urgent: bool = False
 ) -> OutboxMessage:
+    """News of an order for its user: mint, mode and side beside what this kind says, under the intent's trace."""
     request = intent.request
     return OutboxMessage(
         id=clock.new_id(),

@@ -241,6 +241,11 @@ class Pipeline:
         *,
         run: SnipeRun | None = None,
     ) -> Intent | Refused:
+        """Have the store judge a request by `gate` and write its intent, in one transaction (money path 2).
+
+        Only a buy asks the chain first, for what the wallet holds and what its user's positions are worth: refused as
+        `no_route` where that cannot be had. A sale waits for nobody. Raises StoreUnavailable.
+        """
         wallet_lamports = unrealized_lamports = 0
         if request.side is Side.BUY:
             try:

@@ -199,7 +199,8 @@ class Chain(Protocol):
     async def fees(self) -> Fees:
         """The fees of coins on the curve; a pool's venue carries its own."""
 
-    async def balances(self, address: str) -> WalletBalances: ...
+    async def balances(self, address: str) -> WalletBalances:
+        """All that a wallet holds: lamports, and raw units by mint. A wallet that does not exist holds nothing."""
 
     async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
         """The lamports of many wallets in as few calls as the endpoint allows; one that does not exist has 0."""
@@ -240,7 +241,8 @@ class Chain(Protocol):
     async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
         """One entry per signature, None where the endpoint's recent status cache does not know it."""
 
-    async def finalized_height(self) -> int: ...
+    async def finalized_height(self) -> int:
+        """The newest block height (no slot) that cannot be taken back; an attempt's last valid height is held against it."""
 
     async def search_absences(self, signature: str, raw: bytes) -> SignatureStatus | tuple[Absence, ...]:
         """Ask every endpoint's history for the signature of these bytes. A status when any knows it.

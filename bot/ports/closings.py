@@ -14,10 +14,10 @@ class ClosingStore(Protocol):
     ) -> Intent | None:
         """Write a closing of those accounts of the request that nothing else moves, in a transaction that holds the wallet.
 
-        None, and nothing is written, where the wallet has another closing on its way, or none of its accounts is free. One
-        is not while a position of its mint is open, an order of its mint has no outcome, an attempt of it may land, or one
-        that landed is not final. A request whose key has an intent gives that intent. Raises LookupError for a wallet that
-        the user does not have.
+        None, and nothing is written, where the wallet has another closing on its way, or none of its accounts is
+        free. One is not while a position of its mint is open, an order of its mint has no outcome, an attempt of it
+        may land, or one that landed is not final. A request whose key has an intent gives that intent.
+        Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken.
         """
 
     async def settle_closing(self, intent_id: str, landed: LandedTransaction, *, now_ms: int) -> bool:

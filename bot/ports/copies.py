@@ -48,7 +48,8 @@ class CopyStore(Protocol):
         LookupError for a wallet that the user does not have.
         """
 
-    async def copy_rule(self, rule_id: str) -> CopyRule | None: ...
+    async def copy_rule(self, rule_id: str) -> CopyRule | None:
+        """A rule by its id, stopped or not; None for an unknown one."""
 
     async def copy_rules(self, user_id: str | None = None, leader: str | None = None) -> list[CopyRule]:
         """The rules that are not stopped, of a user or a leader or all, oldest first."""

@@ -53,13 +53,15 @@ class IntentStore(Protocol):
     ) -> Intent | Refused:
         """Judge and write in one transaction that holds the wallet's row: snapshot, `gate`, intent `planned`, reservation.
 
-        `unrealized_lamports` is what sales of the user's open positions would bring now beyond their cost.
-        A request whose key already has an intent returns that intent as it stands, whatever its state, and writes nothing.
-        A sniper's buy may bring its `run`, which is then written with the intent, in the status that the intent gives it;
-        of a refused one it is not. Refused as `seen` where its user has another run for the mint and epoch.
+        `unrealized_lamports` is what sales of the user's open positions would bring now beyond their cost. A request
+        whose key already has an intent returns that intent as it stands, whatever its state, and writes nothing. A
+        sniper's buy may bring its `run`, which is then written with the intent, in the status that the intent gives
+        it; of a refused one it is not. Refused as `seen` where its user has another run for the mint and epoch.
+        Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken.
         """
 
-    async def intent(self, intent_id: str) -> Intent | None: ...
+    async def intent(self, intent_id: str) -> Intent | None:
+        """An intent as it stands; None for an unknown id."""
 
     async def intent_of(self, key: str) -> Intent | None:
         """The intent that a request of this key became, if one did."""
@@ -76,15 +78,22 @@ class IntentStore(Protocol):
     async def record_attempt(self, attempt: Attempt) -> None:
         """Commit an attempt's bytes and move its intent to `signed`; raises Conflict when the intent cannot be signed.
 
-        Of an attempt that is `sent` the same commit says that its bytes are about to leave, and its intent is `sent`. A
-        sale of a whole balance may be signed again at once, anything else only once no attempt of it may land.
+        Of an attempt that is `sent` the same commit says that its bytes are about to leave, and its intent is `sent`.
+        A sale of a whole balance may be signed again at once, anything else only once no attempt of it may land. The
+        same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent.
         """
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:
-        """The bytes are about to leave: attempt and intent become `sent`. Again for the same signature changes nothing."""
+        """The bytes are about to leave: attempt and intent become `sent`. Again for the same signature changes nothing.
+
+        Raises LookupError for an unknown signature and Conflict when its intent ended without it.
+        """
 
     async def mark_unknown(self, intent_id: str) -> None:
-        """Past its last valid height and not proven: the intent becomes `unknown`; raises Conflict for a terminal one."""
+        """Past its last valid height and not proven: the intent becomes `unknown`; raises Conflict for a terminal one.
+
+        An intent that is unknown already stays so. Raises LookupError for no such intent.
+        """
 
     async def close_unfilled(
         self,
@@ -105,8 +114,9 @@ class IntentStore(Protocol):
         intent ended by this. While another attempt of it may land, and when it was terminal already, False: then only
         the attempt named is resolved and its cost booked, once, and `message` is not sent.
 
-        `brought` are tokens that the attempt brought although it is no fill: in the same transaction they get a position,
-        with an adjustment row that holds the evidence.
+        `brought` are tokens that the attempt brought although it is no fill: in the same transaction they get a
+        position, with an adjustment row that holds the evidence. Raises Conflict where `state` cannot be entered,
+        LookupError for no such intent or attempt of it.
         """
 
     async def settle(
@@ -114,9 +124,10 @@ class IntentStore(Protocol):
     ) -> Settled:
         """Fill -> position, PnL, ledger, outbox and snipe run in one transaction, once per signature.
 
-        `position_id` is used when the fill opens a position. A second settlement of the same signature changes nothing
-        and gives the position as it stands and the PnL of the first. `message` makes the outbox row from the position
-        after and the realised PnL.
+        `position_id` is used when the fill opens a position. A second settlement of the same signature changes
+        nothing and gives the position as it stands and the PnL of the first. `message` makes the outbox row from the
+        position after and the realised PnL. Raises LookupError for no such intent or attempt of it, Conflict for an
+        intent that ended another way.
         """
 
 

@@ -60,4 +60,7 @@ class LedgerStore(Protocol):
         """
 
     async def keep_check(self, check: LedgerCheck) -> None:
-        """Keep a comparison; one of an older slot than the one that is kept changes nothing."""
+        """Keep a comparison; one of an older slot than the one that is kept changes nothing.
+
+        Raises LookupError for a wallet that does not exist.
+        """

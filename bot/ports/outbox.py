@@ -29,7 +29,8 @@ class OutboxMessage:
 
 
 class OutboxStore(Protocol):
-    async def post(self, message: OutboxMessage) -> None: ...
+    async def post(self, message: OutboxMessage) -> None:
+        """Write one message; the same id again changes nothing. Raises LookupError for an unknown user."""
 
     async def post_all(self, messages: Sequence[OutboxMessage]) -> None:
         """Write all of them or none; one whose id is there already is left as it is. Raises LookupError for an unknown user."""
@@ -37,10 +38,14 @@ class OutboxStore(Protocol):
     async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
         """Undelivered messages to all but the users `besides`: urgent ones first, BROADCAST ones last, each oldest first."""
 
-    async def delivered(self, message_id: str, now_ms: int) -> None: ...
+    async def delivered(self, message_id: str, now_ms: int) -> None:
+        """Its reader has it; again for the same one changes nothing. Raises LookupError for an unknown message."""
 
     async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
-        """The message can never reach its reader, or he wants none of its kind; it is not due any more."""
+        """The message can never reach its reader, or he wants none of its kind; it is not due any more.
+
+        Again for the same one changes nothing. Raises LookupError for an unknown message.
+        """
 
 
 class Messenger(Protocol):

@@ -28,15 +28,17 @@ class Day:
 
 
 class PositionStore(Protocol):
-    async def position(self, position_id: str) -> Position | None: ...
+    async def position(self, position_id: str) -> Position | None:
+        """A position as it stands, open or closed; None for an unknown id."""
 
-    async def open_positions(self, user_id: str | None = None) -> list[Position]: ...
+    async def open_positions(self, user_id: str | None = None) -> list[Position]:
+        """The open positions of one user in every mode, or of all, oldest first."""
 
     async def remembered_positions(self, user_id: str) -> list[Position]:
         """A user's open positions, for whoever is in a hurry: of a store that saw every change of them, nobody is asked."""
 
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
-        """Open ones first, then the latest closed."""
+        """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
 
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         """Sums since a moment; the modes are never mixed for a user's eyes: None, every mode, is for the program's own."""
@@ -64,11 +66,12 @@ class PositionStore(Protocol):
     ) -> Position:
         """Take the chain's quantity for an open position and write an adjustment row with its evidence; 0 closes it.
 
-        Its cost shrinks by the missing share, and what that had cost is lost: it counts in its result and in its day's.
-        Tokens that came from outside cost nothing. `by` is the transaction that moved the tokens, where one is known:
-        its lamports are booked in the same entry, and what it brought for tokens that left counts in the result. Nothing
-        is written where that transaction has an entry already, or is an order of ours. `sweep_id` is the sweep that sent the
-        missing tokens to their user's safe address: they leave at what they had cost, and are no loss.
+        Its cost shrinks by the missing share, and what that had cost is lost: it counts in its result and in its
+        day's. Tokens that came from outside cost nothing. `by` is the transaction that moved the tokens, where one is
+        known: its lamports are booked in the same entry, and what it brought for tokens that left counts in the
+        result. Nothing is written where that transaction has an entry already, or is an order of ours. `sweep_id` is
+        the sweep that sent the missing tokens to their user's safe address: they leave at what they had cost, and are
+        no loss. Raises LookupError for an unknown position, Conflict for a closed one.
         """
 
 

@@ -46,16 +46,19 @@ class SnipeStore(Protocol):
     async def open_run(self, run: SnipeRun, message: OutboxMessage | None = None) -> bool:
         """False when this user already has a run for the mint and epoch; nothing is written then.
 
-        The message that its user is owed for it is written with the run, in one transaction.
+        The message that its user is owed for it is written with the run, in one transaction. Raises LookupError for
+        an unknown user and Conflict when the id belongs to another run.
         """
 
     async def end_run(self, run: SnipeRun) -> None:
         """Write what became of a look: its status and reason where the run is there already, else the whole of it.
 
-        Another run of this user for the mint and epoch stays as it is, and then nothing is written.
+        Another run of this user for the mint and epoch stays as it is, and then nothing is written. Raises
+        LookupError for an unknown user and Conflict when the id belongs to another run.
         """
 
-    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]: ...
+    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
+        """What a user's sniper looked at since a moment, whatever came of it, oldest first."""
 
     async def expire_runs(self, now_ms: int) -> int:
         """Runs up to this moment left in ANALYZED or MONITORING, or EXECUTING without an intent, end as EXPIRED; how many.

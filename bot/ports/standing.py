@@ -16,7 +16,8 @@ class StandingStore(Protocol):
         user does not have.
         """
 
-    async def standing_order(self, order_id: str) -> StandingOrder | None: ...
+    async def standing_order(self, order_id: str) -> StandingOrder | None:
+        """A standing order by its id, open or ended; None for an unknown one."""
 
     async def standing_orders(self, user_id: str | None = None) -> list[StandingOrder]:
         """The open ones of a user, or of all, oldest first."""

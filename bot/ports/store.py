@@ -48,18 +48,22 @@ class ProgramStore(Protocol):
         """Bind a fresh database to a cluster; raises Conflict when it is bound to another."""
 
     async def causes(self) -> list[Cause]:
-        """Pause causes that outlive a restart."""
+        """Pause causes that outlive a restart, in the order in which they came."""
 
     async def set_since(self, since_ms: int) -> list[Cause]:
         """Every pause of everybody that was set after that moment, ended ones too, oldest first: what the audit has."""
 
-    async def save_cause(self, cause: Cause) -> None: ...
+    async def save_cause(self, cause: Cause) -> None:
+        """Write a cause, and into the audit who set it. One of its name and scope that is there keeps its first time and text."""
 
     async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
         """Every pause of a user or a program that was ended after that moment, by whom and when: what the audit has."""
 
     async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
-        """Take a cause away and write into the audit who did, and when; without a moment the database takes its own."""
+        """Take a cause away and write into the audit who did, and when; without a moment the database takes its own.
+
+        One that is not there changes nothing.
+        """
 
     async def halt(self) -> Halt | None:
         """The halt that is latched; it outlives a restart and only `rearm` takes it away."""
@@ -76,7 +80,8 @@ class ProgramStore(Protocol):
     async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
         """Write who did what; `detail` is JSON-ready. Entries are never changed or deleted.
 
-        Setting and clearing a cause, latching and re-arming write their own.
+        Setting and clearing a cause, latching and re-arming write their own. Raises TypeError or ValueError for a
+        detail that JSON cannot say.
         """
 
     async def ping(self) -> None:

@@ -65,4 +65,5 @@ class StoryStore(Protocol):
     async def orders_of(self, word: str) -> Sequence[str]:
         """The intents that a word names, oldest first: an intent, the signature of an attempt, or a whole position."""
 
-    async def order_story(self, intent_id: str) -> OrderStory | None: ...
+    async def order_story(self, intent_id: str) -> OrderStory | None:
+        """All rows of one order; None for an unknown intent."""

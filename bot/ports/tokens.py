@@ -60,7 +60,8 @@ class TokenStore(Protocol):
         before.
         """
 
-    async def token(self, mint: str) -> Token | None: ...
+    async def token(self, mint: str) -> Token | None:
+        """What is kept of a token; None for one that nobody has looked at."""
 
     async def tracked_tokens(self, now_ms: int, limit: int) -> list[Token]:
         """Those whose time is not over, the ones that are tracked longest first."""

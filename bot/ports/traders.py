@@ -37,9 +37,11 @@ class TraderStore(Protocol):
     async def traders(self) -> list[Trader]:
         """Everybody who is shown, delisted ones too, in the order of their first showing."""
 
-    async def trader(self, user_id: str) -> Trader | None: ...
+    async def trader(self, user_id: str) -> Trader | None:
+        """How a user is shown, delisted or not; None for one who is not."""
 
-    async def trader_by_handle(self, handle: str) -> Trader | None: ...
+    async def trader_by_handle(self, handle: str) -> Trader | None:
+        """Who is shown under this public handle now; None for nobody."""
 
     async def closed_trades(
         self, user_ids: Sequence[str], mode: Mode, since_ms: int, most_each: int

@@ -101,15 +101,22 @@ class Signing:
 
 class UserStore(Protocol):
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
-        """Write user, wallet, sealed key and settings in one transaction; False when the handle exists, changing nothing."""
+        """Write user, wallet, sealed key and settings in one transaction; False when the handle exists, changing nothing.
 
-    async def users(self) -> list[User]: ...
+        Raises Conflict for any other thing that exists.
+        """
 
-    async def user_by_handle(self, handle: str) -> User | None: ...
+    async def users(self) -> list[User]:
+        """Everybody, in the order of registration."""
 
-    async def user_by_telegram_id(self, telegram_id: int) -> User | None: ...
+    async def user_by_handle(self, handle: str) -> User | None:
+        """A user by the bot's own name for him, which is not the public handle of a trader; None for nobody."""
 
-    async def save_consent(self, user_id: str, version: str) -> None: ...
+    async def user_by_telegram_id(self, telegram_id: int) -> User | None:
+        """A user by his id at Telegram; None for nobody."""
+
+    async def save_consent(self, user_id: str, version: str) -> None:
+        """He has agreed to this version of the terms. Raises LookupError for an unknown user."""
 
     async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
         """Give a user one more wallet; False, changing nothing, where he has one of its mode and name.

@@ -60,9 +60,9 @@ class WithdrawalStore(Protocol):
     ) -> Intent | Refused:
         """Judge a withdrawal or a sweep and write its intent, in a transaction that holds the wallet.
 
-        It is refused where another one of the wallet is on its way, where its address is not allowed for it, and where more
-        would leave than may; a sweep leaves nothing for exits. A request whose key has an intent gives that intent. Raises
-        LookupError for a wallet that the user does not have.
+        It is refused where another one of the wallet is on its way, where its address is not allowed for it, and
+        where more would leave than may; a sweep leaves nothing for exits. A request whose key has an intent gives
+        that intent. Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken.
         """
 
     async def settle_withdrawal(

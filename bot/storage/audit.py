@@ -18,7 +18,6 @@ class Audit(Repository):
     """The audit's part of `ProgramStore`."""
 
     async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
-        """Raises TypeError or ValueError for a detail that JSON cannot say."""
         await self._database.write(put_audit, by, action, detail, now_ms)
 
 

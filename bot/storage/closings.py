@@ -77,11 +77,9 @@ class Closings(Repository):
     async def plan_closing(
         self, request: TradeRequest, *, intent_id: str, now_ms: int, reserved_lamports: int
     ) -> Intent | None:
-        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         return await self._database.write(_plan, _Plan(request, intent_id, now_ms, reserved_lamports))
 
     async def settle_closing(self, intent_id: str, landed: LandedTransaction, *, now_ms: int) -> bool:
-        """Raises LookupError for no such intent or attempt of it, Conflict for one that ended another way."""
         return await self._database.write(_settle, intent_id, landed, now_ms)
 
 

@@ -91,7 +91,6 @@ class Intents(Repository):
         gate: Gate,
         run: SnipeRun | None = None,
     ) -> Intent | Refused:
-        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         admission = Admission(
             request=request,
             intent_id=intent_id,
@@ -123,15 +122,12 @@ class Intents(Repository):
         return await self._database.read(_unproven)
 
     async def record_attempt(self, attempt: Attempt) -> None:
-        """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
         await self._recordings.write(attempt)
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:
-        """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
         await self._sendings.write((signature, now_ms))
 
     async def mark_unknown(self, intent_id: str) -> None:
-        """An intent that is unknown already stays so. Raises LookupError for no such intent."""
         await self._database.write(_mark_unknown, intent_id)
 
     async def close_unfilled(
@@ -147,7 +143,6 @@ class Intents(Repository):
         message: OutboxMessage | None = None,
         brought: Brought | None = None,
     ) -> bool:
-        """Raises Conflict where `state` cannot be entered, LookupError for no such intent or attempt of it."""
         attempt_state = attempt_at_close(state, signature)
         check_legs(legs)
 
@@ -183,7 +178,6 @@ class Intents(Repository):
     async def settle(
         self, intent_id: str, fill: Fill, *, legs: Sequence[Leg], position_id: str, message: MakeMessage
     ) -> Settled:
-        """Raises LookupError for no such intent or attempt of it, Conflict for an intent that ended another way."""
         check_legs(legs)
         return await self._settlements.write(Settlement(intent_id, fill, tuple(legs), position_id, message))
 

@@ -96,7 +96,6 @@ class Ledger(Repository):
         return await self._database.write(_book, list(entries), booked_lamports)
 
     async def keep_check(self, check: LedgerCheck) -> None:
-        """Raises LookupError for a wallet that does not exist."""
         await self._database.write(_keep_check, check)
 
 

@@ -63,7 +63,6 @@ class MemoryUsers(MemoryTables):
     """Users, their wallets, sealed keys and settings."""
 
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
-        """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
         await trio.lowlevel.checkpoint()
         check_owner(user, wallet)
         check_settings(settings)
@@ -174,7 +173,6 @@ class MemoryPositions(MemoryTables):
         return self._positions.get(position_id)
 
     async def open_positions(self, user_id: str | None = None) -> list[Position]:
-        """Oldest first."""
         await trio.lowlevel.checkpoint()
         rows = [row for row in self._positions.values() if row.state is PositionState.OPEN]
         return sorted((row for row in rows if user_id in (None, row.user_id)), key=lambda row: row.opened_at_ms)
@@ -183,7 +181,6 @@ class MemoryPositions(MemoryTables):
         return await self.open_positions(user_id)
 
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
-        """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
         await trio.lowlevel.checkpoint()
         rows = [row for row in reversed(self._positions.values()) if row.user_id == user_id]
         rows.sort(key=lambda row: (row.closed_at_ms is not None, -(row.closed_at_ms or 0), -row.opened_at_ms))

@@ -25,7 +25,6 @@ class MemoryClosings(MemoryIntents):
     async def plan_closing(
         self, request: TradeRequest, *, intent_id: str, now_ms: int, reserved_lamports: int
     ) -> Intent | None:
-        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         await trio.lowlevel.checkpoint()
         wallet = self._wallets.get(request.wallet_id)
         if wallet is None or wallet.user_id != request.user_id:
@@ -57,7 +56,6 @@ class MemoryClosings(MemoryIntents):
         return any(held) or any(row.state in IN_FLIGHT for row in mine) or any(unproven)
 
     async def settle_closing(self, intent_id: str, landed: LandedTransaction, *, now_ms: int) -> bool:
-        """Raises LookupError for no such intent or attempt of it, Conflict for one that ended another way."""
         await trio.lowlevel.checkpoint()
         intent = self._intent(intent_id)
         if is_booked_closing(intent, self._attempts_of(intent_id), landed):

@@ -82,7 +82,6 @@ class MemoryIntents(MemoryTables):
         gate: Gate,
         run: SnipeRun | None = None,
     ) -> Intent | Refused:
-        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         await trio.lowlevel.checkpoint()
         wallet = self._wallets.get(request.wallet_id)
         if wallet is None or wallet.user_id != request.user_id:
@@ -137,7 +136,6 @@ class MemoryIntents(MemoryTables):
         return [(intent, open_attempts[intent.id]) for intent in intents]
 
     async def record_attempt(self, attempt: Attempt) -> None:
-        """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
         await trio.lowlevel.checkpoint()
         intent = self._intent(attempt.intent_id)
         if is_recorded(intent, self._attempts_of(intent.id), attempt):
@@ -151,7 +149,6 @@ class MemoryIntents(MemoryTables):
         self._put_intent(replace(intent, state=IntentState.SENT if leaves else IntentState.SIGNED))
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:
-        """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
         await trio.lowlevel.checkpoint()
         attempt = self._attempts.get(signature)
         if attempt is None:
@@ -166,7 +163,6 @@ class MemoryIntents(MemoryTables):
         self._put_intent(replace(intent, state=IntentState.SENT))
 
     async def mark_unknown(self, intent_id: str) -> None:
-        """An intent that is unknown already stays so. Raises LookupError for no such intent."""
         await trio.lowlevel.checkpoint()
         intent = self._intent(intent_id)
         if intent.state is IntentState.UNKNOWN:
@@ -188,7 +184,6 @@ class MemoryIntents(MemoryTables):
         message: OutboxMessage | None = None,
         brought: Brought | None = None,
     ) -> bool:
-        """Raises Conflict where `state` cannot be entered, LookupError for no such intent or attempt of it."""
         await trio.lowlevel.checkpoint()
         attempt_state = attempt_at_close(state, signature)
         check_legs(legs)
@@ -221,7 +216,6 @@ class MemoryIntents(MemoryTables):
     async def settle(
         self, intent_id: str, fill: Fill, *, legs: Sequence[Leg], position_id: str, message: MakeMessage
     ) -> Settled:
-        """Raises LookupError for no such intent or attempt of it, Conflict for an intent that ended another way."""
         await trio.lowlevel.checkpoint()
         check_legs(legs)
         intent = self._intent(intent_id)

@@ -49,7 +49,6 @@ class MemoryLedger(MemoryTables):
         return True
 
     async def keep_check(self, check: LedgerCheck) -> None:
-        """Raises LookupError for a wallet that does not exist."""
         await trio.lowlevel.checkpoint()
         if check.wallet_id not in self._wallets:
             raise LookupError(f"there is no wallet {check.wallet_id}")

@@ -16,7 +16,6 @@ class MemoryOutbox(MemoryTables):
     """Messages by id, with when each was delivered or given up."""
 
     async def post(self, message: OutboxMessage) -> None:
-        """The same id again changes nothing."""
         await trio.lowlevel.checkpoint()
         self._put_message(message)
 
@@ -35,14 +34,12 @@ class MemoryOutbox(MemoryTables):
         return [replace(row, payload=decode_payload(encode_payload(row.payload))) for row in rows[:limit]]
 
     async def delivered(self, message_id: str, now_ms: int) -> None:
-        """Raises LookupError for an unknown message; again for the same one changes nothing."""
         await trio.lowlevel.checkpoint()
         if message_id not in self._outbox:
             raise no_message(message_id)
         self._delivered.setdefault(message_id, now_ms)
 
     async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:  # noqa: ARG002
-        """Raises LookupError for an unknown message; again for the same one changes nothing."""
         await trio.lowlevel.checkpoint()
         if message_id not in self._outbox:
             raise no_message(message_id)

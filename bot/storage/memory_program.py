@@ -39,7 +39,6 @@ class MemoryProgram(MemoryTables):
         self._genesis_hash = genesis_hash
 
     async def causes(self) -> list[Cause]:
-        """In the order they came."""
         await trio.lowlevel.checkpoint()
         return list(self._causes.values())
 
@@ -50,7 +49,6 @@ class MemoryProgram(MemoryTables):
         return [cause for cause in causes if cause.scope == GLOBAL]
 
     async def save_cause(self, cause: Cause) -> None:
-        """A cause that is there keeps its first time and text."""
         await trio.lowlevel.checkpoint()
         if (cause.name, cause.scope) not in self._causes:
             self._causes[(cause.name, cause.scope)] = replace(cause, why=storable(cause.why))
@@ -63,7 +61,6 @@ class MemoryProgram(MemoryTables):
         return [one for one in sorted(ended, key=lambda one: one[2]) if one[0].scope != GLOBAL]
 
     async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
-        """Clearing a cause that is not there changes nothing."""
         await trio.lowlevel.checkpoint()
         gone = self._causes.pop((name, scope), None)
         if gone is not None:
@@ -98,7 +95,6 @@ class MemoryProgram(MemoryTables):
         return gone is not None
 
     async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
-        """Raises TypeError or ValueError for a detail that JSON cannot say."""
         await trio.lowlevel.checkpoint()
         self._put_audit(by, action, detail, now_ms)
 

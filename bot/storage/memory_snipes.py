@@ -33,7 +33,6 @@ class MemorySnipes(MemoryTables):
         return True
 
     async def end_run(self, run: SnipeRun) -> None:
-        """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
         known = self._runs.get(run.id)
         if known is None or (known.user_id, known.mint, known.epoch) != (run.user_id, run.mint, run.epoch):
             await self.open_run(run)
@@ -43,7 +42,6 @@ class MemorySnipes(MemoryTables):
         self._runs[run.id] = replace(known, status=run.status, reason=storable(run.reason))
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
-        """Oldest first."""
         await trio.lowlevel.checkpoint()
         rows = [row for row in self._runs.values() if row.user_id == user_id and row.created_at_ms >= since_ms]
         return sorted(rows, key=lambda row: row.created_at_ms)

@@ -59,7 +59,6 @@ class MemoryWithdrawals(MemoryIntents):
     async def plan_withdrawal(
         self, request: TradeRequest, *, intent_id: str, now_ms: int, wallet_lamports: int
     ) -> Intent | Refused:
-        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         await trio.lowlevel.checkpoint()
         self._check_wallet(request.user_id, request.wallet_id)
         if request.key in self._intent_of_key:
@@ -93,7 +92,6 @@ class MemoryWithdrawals(MemoryIntents):
     async def settle_withdrawal(
         self, intent_id: str, landed: LandedTransaction, *, legs: tuple[Leg, ...], message: OutboxMessage, now_ms: int
     ) -> bool:
-        """Raises LookupError for no such intent or attempt of it, Conflict for one that ended another way."""
         await trio.lowlevel.checkpoint()
         intent = self._intent(intent_id)
         if is_booked_withdrawal(intent, self._attempts_of(intent_id), landed):

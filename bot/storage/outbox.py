@@ -49,7 +49,6 @@ class Outbox(Repository):
         self._deliveries = Together(database, _delivered, lambda told: (told[0],))
 
     async def post(self, message: OutboxMessage) -> None:
-        """The same id again changes nothing."""
         await self._database.write(put_message, message)
 
     async def post_all(self, messages: Sequence[OutboxMessage]) -> None:
@@ -59,11 +58,9 @@ class Outbox(Repository):
         return [message_of(row) for row in await self._database.read(_due, limit, list(besides))]
 
     async def delivered(self, message_id: str, now_ms: int) -> None:
-        """Raises LookupError for an unknown message; again for the same one changes nothing."""
         await self._deliveries.write((message_id, now_ms))
 
     async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
-        """Raises LookupError for an unknown message; again for the same one changes nothing."""
         await self._database.write(_undeliverable, message_id, why, now_ms)
 
 

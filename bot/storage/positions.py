@@ -169,7 +169,6 @@ class Positions(Repository):
         return await self._database.read(_some, position_ids)
 
     async def open_positions(self, user_id: str | None = None) -> list[Position]:
-        """Oldest first."""
         if user_id is not None:
             return await self._open_read.read(user_id) or []
         return await self._database.read(_open, None)
@@ -185,7 +184,6 @@ class Positions(Repository):
         return await self.open_positions(user_id)
 
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
-        """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
         return await self._database.read(_recent, user_id, limit)
 
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
@@ -209,7 +207,6 @@ class Positions(Repository):
         by: WalletMove | None = None,
         sweep_id: str | None = None,
     ) -> Position:
-        """Raises LookupError for an unknown position, Conflict for a closed one."""
         check_evidence(evidence)
         adjustment = _Adjustment(position_id, chain_token_raw, storable(evidence), now_ms, message, by, sweep_id)
         return await self._database.write(_adjust, adjustment)

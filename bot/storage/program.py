@@ -53,14 +53,12 @@ class Program(Repository):
         await self._database.write(_bind, genesis_hash)
 
     async def causes(self) -> list[Cause]:
-        """In the order they came."""
         return [_cause(row) for row in await self._database.read(_causes)]
 
     async def set_since(self, since_ms: int) -> list[Cause]:
         return [cause_of_facts(row["facts"], row["at"]) for row in await self._database.read(_set_since, since_ms)]
 
     async def save_cause(self, cause: Cause) -> None:
-        """A cause that is there keeps its first time and text."""
         await self._database.write(_save, cause)
 
     async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
@@ -68,7 +66,6 @@ class Program(Repository):
         return [(cause_of_facts(row["facts"], row["at"]), row["actor"], row["at"]) for row in rows]
 
     async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
-        """Clearing a cause that is not there changes nothing."""
         await self._database.write(_clear, name, scope, by, now_ms)
 
     async def ping(self) -> None:

@@ -59,17 +59,14 @@ class SnipeRuns(Repository):
         self._endings = Together(database, _end_all, _apart)
 
     async def open_run(self, run: SnipeRun, message: OutboxMessage | None = None) -> bool:
-        """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
         check_run_status(run.status)
         return await self._openings.write((run, message))
 
     async def end_run(self, run: SnipeRun) -> None:
-        """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
         check_run_status(run.status)
         await self._endings.write(run)
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
-        """Oldest first."""
         return [run_from(row) for row in await self._database.read(_since, user_id, since_ms)]
 
     async def expire_runs(self, now_ms: int) -> int:

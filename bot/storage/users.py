@@ -120,7 +120,6 @@ class Users(Repository):
         self._keys_read = ReadTogether(self._keys_of)
 
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
-        """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
         check_owner(user, wallet)
         check_settings(settings)
         return await self._database.write(_create, user, wallet, key, settings)
@@ -137,7 +136,6 @@ class Users(Repository):
         return _user(rows[0]) if rows else None
 
     async def save_consent(self, user_id: str, version: str) -> None:
-        """Raises LookupError for an unknown user."""
         await self._database.write(_save_consent, user_id, version)
 
     async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
@@ -179,7 +177,6 @@ class Users(Repository):
         return await self._database.write(_replace_key, wallet_id, before, after)
 
     async def settings(self, user_id: str) -> UserSettings:
-        """Raises LookupError for an unknown user."""
         found = await self._settings_read.read(user_id)
         if found is None:
             raise no_user(user_id)

@@ -94,13 +94,11 @@ class WithdrawalRows(Repository):
     async def plan_withdrawal(
         self, request: TradeRequest, *, intent_id: str, now_ms: int, wallet_lamports: int
     ) -> Intent | Refused:
-        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         return await self._database.write(_plan, request, intent_id, now_ms, wallet_lamports)
 
     async def settle_withdrawal(
         self, intent_id: str, landed: LandedTransaction, *, legs: tuple[Leg, ...], message: OutboxMessage, now_ms: int
     ) -> bool:
-        """Raises LookupError for no such intent or attempt of it, Conflict for one that ended another way."""
         return await self._database.write(_settle, _Landing(intent_id, landed, legs, message, now_ms))
 
 

@@ -20,7 +20,8 @@ KEYS_MAX = 64
 class KeyProvider(Protocol):
     """Gives master keys. Raises StartupError, with one line that names the place and never the content."""
 
-    def keys(self) -> tuple[MasterKey, ...]: ...
+    def keys(self) -> tuple[MasterKey, ...]:
+        """Every key that is there, at least one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Lines(Generic[Line]):
         return subject in self._last
 
     def of(self, subject: str) -> Line | None:
+        """The latest line of a subject, None where there is none."""
         return self._last.get(subject)
 
     def keep(self, line: Line, *, durable: bool = True) -> None:

@@ -37,6 +37,7 @@ class Notes:
     keys: Mapping[str, MasterKey] = field(repr=False)
 
     def seal(self, user_id: str, kind: NoteKind, content: msgspec.Struct) -> SealedNote:
+        """A note that opens for this user and kind alone."""
         return self._sealed(user_id, kind, msgspec.msgpack.encode(content))
 
     def open(self, user_id: str, kind: NoteKind, note: SealedNote, form: type[Content]) -> Content:
