@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bot.chain import layouts
 from bot.chain.addresses import EVENT_AUTHORITY, POOL_EVENT_AUTHORITY, POOL_PROGRAM, PUMP_PROGRAM
@@ -23,6 +24,8 @@ LOGS = "logs"  # the source of whatever nobody says otherwise of
 
 _INVOKE = re.compile(r"Program (\w{32,44}) invoke \[(\d{1,3})\]")
 _RETURN = re.compile(r"Program (\w{32,44}) (?:success|failed: .*)", re.DOTALL)
+_SUCCESS, _FAILED = " success", " failed: "
+LINES_KEPT = 4_096  # of those that enter a program, and as many of those that leave one
 _TEXT = "Program log: "
 _DATA = "Program data: "
 _TRUNCATED = "Log truncated"
@@ -57,16 +60,36 @@ def events_in_logs(logs: Sequence[str]) -> LoggedEvents:
             continue
         if line == _TRUNCATED:
             return LoggedEvents(tuple(payloads), truncated=True)
-        if invoked := _INVOKE.fullmatch(line):
-            stack.append(invoked[1])
-            if int(invoked[2]) != len(stack):
-                raise DecodeError(f"a log enters depth {invoked[2]} from depth {len(stack) - 1}")
-        elif returned := _RETURN.fullmatch(line):
-            if not stack or stack.pop() != returned[1]:
-                raise DecodeError(f"a log leaves {returned[1]}, which it had not entered")
-        elif line.startswith(_DATA) and stack and stack[-1] in _EMITTERS:
-            payloads.append(_payload(line))
+        if line.startswith(_DATA):
+            if stack and stack[-1] in _EMITTERS:
+                payloads.append(_payload(line))
+        elif line.endswith("]") and (entered := _entered(line)):
+            program, depth = entered
+            stack.append(program)
+            if depth != len(stack):
+                raise DecodeError(f"a log enters depth {depth} from depth {len(stack) - 1}")
+        elif (
+            (line.endswith(_SUCCESS) or _FAILED in line)
+            and (left := _left(line))
+            and (not stack or stack.pop() != left)
+        ):
+            raise DecodeError(f"a log leaves {left}, which it had not entered")
     return LoggedEvents(tuple(payloads), truncated=False)
+
+
+# The same few programs enter and leave in every transaction of the market, so that nearly every such line was read before.
+@lru_cache(maxsize=LINES_KEPT)
+def _entered(line: str) -> tuple[str, int] | None:
+    """The program that a line enters and how deep; None for another line."""
+    invoked = _INVOKE.fullmatch(line)
+    return None if invoked is None else (invoked[1], int(invoked[2]))
+
+
+@lru_cache(maxsize=LINES_KEPT)
+def _left(line: str) -> str | None:
+    """The program that a line leaves; None for another line."""
+    returned = _RETURN.fullmatch(line)
+    return None if returned is None else returned[1]
 
 
 def _payload(line: str) -> bytes:
