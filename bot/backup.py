@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import tarfile
@@ -30,11 +31,12 @@ from bot.storage.store import PostgresStore, open_store
 from bot.trading.trading_state import RESTORED, Halt
 from bot.trading.units import counted
 from bot.vault.envelope import open_sealed, overwrite
-from bot.vault.master_key import MasterKey, read_master_key
+from bot.vault.master_key import MasterKey, parse_master_key, read_guarded
 
 FOLDER = "backups"
 POSTGRES = "postgres"
 HALT_FILE = "halt.json"
+LOCAL_KEY = "master.key"  # made by profile local, where no setting names one
 Say = Callable[[str], None]
 
 
@@ -60,16 +62,23 @@ class Place:
                 "backup.key_file names no key; make one, and keep a copy apart from the backups: (umask 077; printf"
                 " 'backup-1:%s\\n' \"$(head -c 32 /dev/urandom | base64)\" > backup.key)"
             )
-        key = read_master_key(file)
-        master = self.chosen.wallets.master_key_file or self.directory / "master.key"
-        if master.exists() and _text(master) == _text(file):
+        line = read_guarded(file, "key of the backups", "backup.key_file").decode("ascii", "replace")
+        key = parse_master_key(line, str(file), what="key of the backups")
+        if _is_master(key, self.chosen.wallets.master_key_file or self.directory / LOCAL_KEY):
             raise StartupError(f"{file}: is the wallets' master key; make another one for backups")
         return key
 
+    def holds_books(self) -> bool:
+        """Whether there is a database here; the bot's own is in the data directory."""
+        return self.chosen.database.url is not None or (self.directory / POSTGRES / "data" / "PG_VERSION").exists()
 
-def _text(file: Path) -> str:
-    """What a key file has behind its id; it stays here."""
-    return file.read_text(encoding="ascii").partition(":")[2].strip()
+
+def _is_master(key: MasterKey, file: Path) -> bool:
+    """Whether a master key's file has the same key. One that cannot be read has not: it keeps no backup from being made."""
+    try:
+        return parse_master_key(file.read_text(encoding="ascii", errors="replace"), str(file)).key == key.key
+    except (OSError, StartupError):
+        return False
 
 
 def place_of(directory: Path, profile: str, config: str | None) -> Place:
@@ -87,9 +96,13 @@ async def create(place: Place, clock: Clock, say: Say) -> Path:
     It is brought off the machine by `backup.offsite`, and what is superfluous goes. Nothing waits for it.
     """
     key, folder = place.key(), place.folder
+    if not place.holds_books():
+        raise StartupError(f"{place.directory}: holds no books, so that there is nothing to back up; give --data-dir")
     made_at_ms = clock.now_ms()
     with scratch_in(place.directory) as scratch:
         async with database(place) as address:
+            if await is_empty(address):
+                raise StartupError("the database has no books yet; start the bot on it first, or name the right one")
             await dump(address, scratch / DUMP)
         files = (DUMP, *copied(place, scratch))
         manifest = Manifest(made_at_ms, place.profile, files, credentials(place.chosen))
@@ -122,7 +135,12 @@ def sealed(key: MasterKey, file: Path, manifest: Manifest, scratch: Path) -> Non
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         pack(key, file, manifest, scratch)
     except OSError as error:
-        raise StartupError(f"{file.parent}: the backup cannot be written: {error.strerror}; make room") from None
+        raise StartupError(f"{file.parent}: the backup cannot be written: {error.strerror}; {cure_of(error)}") from None
+
+
+def cure_of(error: OSError) -> str:
+    """What helps a file that cannot be written."""
+    return "make room" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "look at backup.folder"
 
 
 async def bring_away(rules: settings.Backup, file: Path, say: Say) -> None:
@@ -265,6 +283,8 @@ async def restore(place: Place, file: Path, clock: Clock, say: Say, *, until: st
     say(f"restored the books of {rfc3339_s(manifest.made_at_ms)} into {directory}; a bot on them starts halted")
     for setting, named in manifest.credentials.items():
         say(f"bring the credential {setting} ({named}): no backup holds one")
+    if manifest.profile == "local" and "wallets.master_key_file" not in manifest.credentials:
+        say(f"bring {LOCAL_KEY} and the folder localnet of the old data directory: wallets and chain of profile local")
 
 
 # --------------------------------------------------------------------------------------------------------------- parts
@@ -286,10 +306,13 @@ def credentials(chosen: settings.Settings) -> dict[str, str]:
 def scratch_in(directory: Path) -> Iterator[Path]:
     """A folder of our own beside the books, which are as open as what lies in it; it goes with everything in it."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=directory.absolute()) as folder:
-            yield Path(folder)
+        folder = tempfile.TemporaryDirectory(prefix=".backup-", dir=directory.absolute())
     except FileNotFoundError:
         raise StartupError(f"{directory}: there is no such data directory; give --data-dir") from None
+    except OSError as error:
+        raise StartupError(f"{directory}: nothing can be written there: {error.strerror}; put it right") from None
+    with folder as name:
+        yield Path(name)
 
 
 @asynccontextmanager

@@ -117,7 +117,8 @@ def unpack(key: MasterKey, file: Path, folder: Path, *, only: str | None = None)
     except FileNotFoundError:
         raise StartupError(f"{file}: there is no such backup, or it holds no manifest") from None
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
-        raise StartupError(f"{file}: the backup cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StartupError(f"{file}: the backup cannot be read: {why}") from None
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:

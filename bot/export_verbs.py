@@ -66,7 +66,7 @@ async def export_step(store: Store, request: Record, now_ms: int) -> Record:
 
 
 def _count(request: Record) -> int:
-    days = request.get("days") or WEEK
+    days = WEEK if (asked := request.get("days")) is None else asked
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= DAYS_MAX:
         raise CannotError(f"give a number of days from 1 to {DAYS_MAX}")
     return days

@@ -33,22 +33,20 @@ class MasterKey:
     key: bytes = field(repr=False)
 
 
-def parse_master_key(line: str, place: str, expected_id: str | None = None) -> MasterKey:
+def parse_master_key(line: str, place: str, expected_id: str | None = None, what: str = "master key") -> MasterKey:
     """Read one line; raises StartupError that names the place, the id that is expected and the cure, never the content."""
     wanted = f"; the key with id {expected_id} is expected here" if expected_id else ""
     key_id, separator, text = line.strip().partition(":")
     if not separator or not _ID.fullmatch(key_id):
-        raise StartupError(f"{place}: not a master key{wanted}; it must be {_FORM}")
+        raise StartupError(f"{place}: not a {what}{wanted}; it must be {_FORM}")
     if expected_id is not None and key_id != expected_id:
-        raise StartupError(
-            f"{place}: holds a master key with another id{wanted}; put that one back, or rotate to this one"
-        )
+        raise StartupError(f"{place}: holds a {what} with another id{wanted}; put that one back, or rotate to this one")
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise StartupError(f"{place}: the master key is not valid base64{wanted}; it must be {_FORM}") from None
+        raise StartupError(f"{place}: the {what} is not valid base64{wanted}; it must be {_FORM}") from None
     if len(key) != KEY_BYTES:
-        raise StartupError(f"{place}: the master key does not have {KEY_BYTES} bytes{wanted}; it must be {_FORM}")
+        raise StartupError(f"{place}: the {what} does not have {KEY_BYTES} bytes{wanted}; it must be {_FORM}")
     return MasterKey(key_id, key)
 
 

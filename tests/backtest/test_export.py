@@ -108,8 +108,8 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
     socket, ready = tmp_path / "ctl.sock", trio.Event()
     server = ControlServer(socket, answer, no_chat)
 
-    async def verb(file: str, what: str = "fills", user: str | None = None) -> int:
-        return await trio.to_thread.run_sync(partial(export, socket, what, file, user))
+    async def verb(file: str, what: str = "fills", user: str | None = None, days: int = 7) -> int:
+        return await trio.to_thread.run_sync(partial(export, socket, what, file, user, days))
 
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
@@ -121,6 +121,8 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
             assert await verb(str(tmp_path / "days.csv"), "days") == 0
             with pytest.raises(Refused, match="no user nobody"):
                 await verb(str(tmp_path / "x.csv"), user="nobody")
+            with pytest.raises(Refused, match="a number of days from 1 to 31"):
+                await verb(str(tmp_path / "x.csv"), "days", days=0)
             nursery.cancel_scope.cancel()
     rows = list(csv.DictReader((tmp_path / "fills.csv").read_text().splitlines()))
     assert [int(row["wallet_lamports"]) for row in rows] == list(range(1, ENTRIES + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from bot.backup import Place
+from bot.backup import Place, create, cure_of, place_of
 from bot.backup_archive import BASED, HOUR_MS, name_of
 from bot.backup_rounds import STALLED_MS, BackupRounds
 from bot.clock import virtual_clock
@@ -122,3 +123,36 @@ def test_the_doctor_looks_at_the_key_of_the_backups(home: Path) -> None:
     (home / "backup.key").chmod(0o644)
     found = {one.name: one for one in examine(home, "local", str(home / "bot.toml"), CLOCK)}["backups"]
     assert found.verdict is Verdict.BAD and "chmod" in found.found
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"local-1:short"], ids=["no text", "empty", "cut off"])
+def test_a_master_key_that_is_damaged_keeps_no_backup_from_being_made(home: Path, content: bytes) -> None:
+    """The bot goes on with the key that it has in memory, and its backups have to go on too."""
+    rounds(home)
+    (home / "master.key").write_bytes(content)
+    assert place_of(home, "local", str(home / "bot.toml")).key().id
+
+
+def test_what_is_wrong_with_the_key_of_the_backups_is_not_said_of_the_master_key(home: Path) -> None:
+    rounds(home)
+    file = home / "backup.key"
+    for spoil in (lambda: file.chmod(0o644), lambda: file.write_text("nonsense"), file.unlink):
+        spoil()
+        with pytest.raises(StartupError) as refused:
+            place_of(home, "local", str(home / "bot.toml")).key()
+        assert "key of the backups" in str(refused.value) and "master" not in str(refused.value)
+        if file.exists():
+            file.chmod(0o600)
+
+
+async def test_a_data_directory_without_books_is_not_backed_up_as_if_it_had_some(home: Path) -> None:
+    """A mistyped --data-dir made a backup of nothing, and a server to make it of, and ended with 0."""
+    rounds(home)
+    with pytest.raises(StartupError, match="holds no books"):
+        await create(place_of(home, "local", str(home / "bot.toml")), CLOCK, lambda _: None)
+    assert not (home / "postgres" / "data" / "PG_VERSION").exists() and not list((home / "kept").iterdir())
+
+
+def test_room_is_asked_for_where_there_is_none_and_nowhere_else() -> None:
+    assert cure_of(OSError(errno.ENOSPC, "full")) == "make room"
+    assert cure_of(OSError(errno.EACCES, "refused")) == "look at backup.folder"
