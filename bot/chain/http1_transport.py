@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import h11
 import httpx
@@ -34,7 +34,8 @@ class Http1Transport(HttpTransport):
         return f"<Http1Transport {self.name}>"
 
     async def post(self, body: bytes) -> bytes:
-        async with self._limiter:
+        await self._take_place()
+        try:
             for _ in range(TRIES):
                 try:
                     return await self._content(await self._asked(body))
@@ -43,7 +44,16 @@ class Http1Transport(HttpTransport):
                 except (h11.RemoteProtocolError, trio.BrokenResourceError, httpx.HTTPError) as error:
                     # The library's text may quote the URL; its class says enough.
                     raise ChainUnavailable(f"{self.name}: {type(error).__name__}") from None
+        finally:
+            self._limiter.release()
         raise ChainUnavailable(f"{self.name}: the connection ended before the answer, twice")
+
+    async def _take_place(self) -> None:
+        """One of so many requests in flight; a free one costs no turn of the loop, for which bytes that leave would wait."""
+        with suppress(trio.WouldBlock):
+            self._limiter.acquire_nowait()
+            return
+        await self._limiter.acquire()
 
     async def _asked(self, body: bytes) -> Answer:
         """The answer on a connection that is kept, or on a new one. One whose answer is not read to its end is closed."""
