@@ -103,7 +103,7 @@ faults: .venv/.dev
 	$(BIN)/python -m tests.faults.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 # Walks through the runbooks: brings each page's fault to a real bot, waits for its alert, types its commands as they stand, and holds
-# what comes back against what the page calls good; some minutes. PAGES="no-rpc database" walks some.
+# what comes back against what the page calls good; some twenty minutes. PAGES="no-rpc database" walks some.
 runbooks: .venv/.dev
 	$(BIN)/python -m tests.runbooks.campaign $(PAGES)
 

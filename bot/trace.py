@@ -57,7 +57,10 @@ class Tracer:
                 }
             )
         if not orders:
-            raise CannotError(f"no order is named by {word!r}; give an intent, a signature or a position")
+            raise CannotError(
+                f"no order is named by {word!r}; give an intent, a signature or a position. What moved without an order, as an"
+                " outflow does, is in bot export fills"
+            )
         return {"orders": orders}
 
     async def diag(self, user: User) -> Record:

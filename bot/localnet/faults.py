@@ -46,6 +46,11 @@ FAIL_TX = FaultKind(
 SKIP_SLOTS = FaultKind("skip-slots", "every second leader is away: four slots of eight have no block", of_chain=True)
 CUT_LOGS = FaultKind("cut-logs", "logs are cut before the first event, with `Log truncated`", of_streams=True)
 HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold", of_chain=True)
+UPGRADED = FaultKind(
+    "upgraded",
+    "the launchpad's own account has another layout, as after an upgrade that nobody announced",
+    of_chain=True,
+)
 ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", service=ENGINE)
 BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", service=ENGINE)
 JUPITER_DOWN = FaultKind("jupiter-down", "the aggregator takes no connection", service=ROUTER)
@@ -70,7 +75,7 @@ SOCIAL_FLOOD = FaultKind(
 RATINGS_DOWN = FaultKind("ratings-down", "CoinGecko and LunarCrush take no connection", service=RATINGS)
 RATINGS_LIES = FaultKind("ratings-lies", "CoinGecko and LunarCrush tell shares that cannot be", service=RATINGS)
 _OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
-_OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT)
+_OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT, UPGRADED)
 _OF_SERVICES = (STREAM_DROP, STREAM_SILENT, CUT_LOGS, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
 _OF_TELLERS = (DEXSCREENER_DOWN, DEXSCREENER_LIES, BIRDEYE_DOWN, BIRDEYE_LIES)
 _OF_PEOPLE = (SOCIAL_DOWN, SOCIAL_LIES, SOCIAL_FLOOD, RATINGS_DOWN, RATINGS_LIES)

@@ -117,7 +117,7 @@ async def test_every_fault_can_be_asked_for_everywhere_and_is_on_only_where_it_h
     assert sorted(name for at, name in on if at == "engine") == ["bundle-drop", "drop-tx", "engine-down"]
     assert sorted(name for at, name in on if at == "pumpportal") == ["stream-drop", "stream-silent"]
     await trio.lowlevel.checkpoint()
-    for at, name in on - {("rpc-1", one) for one in ("fail-tx", "skip-slots", "honeypot")}:
+    for at, name in on - {("rpc-1", one) for one in ("fail-tx", "skip-slots", "honeypot", "upgraded")}:
         chain.set_fault(name, for_s=60, delay_ms=1, endpoint=at)
 
 

@@ -11,47 +11,58 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from tests.runbooks.walks import ELSEWHERE, SETTINGS, SUPERVISION, WALKS, Walker
-from tests.whole.real import real_bot
-from tests.whole.real_market import write_busy_market
-
-LAUNCHES = 6_000
+from tests.runbooks.surroundings import surrounded_bot
+from tests.runbooks.walker import GOOD_WITHIN_S, Walker
+from tests.runbooks.walks import ELSEWHERE, NOTHING_TO_TYPE, OWN_SCENE, WALKS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Walk and print a line for each page; the exit code."""
+    every = [*WALKS, *OWN_SCENE]
     parser = argparse.ArgumentParser(prog="campaign", description="Walk through the runbooks on the local chain.")
-    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"default: all of {', '.join(WALKS)}")
-    chosen = parser.parse_args(argv).pages or list(WALKS)
-    if unknown := [page for page in chosen if page not in WALKS]:
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"default: all of {', '.join(every)}")
+    chosen = parser.parse_args(argv).pages or every
+    if unknown := [page for page in chosen if page not in every]:
         parser.error(f"{', '.join(unknown)}: no page that is walked here")
-    broken = 0
-    with real_bot(SETTINGS, SUPERVISION) as bot:
-        market = write_busy_market(bot.directory / "busy.csv", LAUNCHES)
-        bot.start("--market", str(market))
-        bot.until_open()
-        for page in chosen:
-            walker = Walker(bot, page)
-            began_s = time.monotonic()
-            try:
-                WALKS[page](walker)
-                walker.good()
-            except AssertionError as error:
-                broken += 1
-                traceback.print_exc(limit=-3)
-                print(f"{page}: DOES NOT HOLD: {str(error).splitlines()[0]}", flush=True)
-                walker.clear()
-            else:
-                print(
-                    f"{page}: {walker.typed} commands typed, {walker.told}, {time.monotonic() - began_s:.0f} s",
-                    flush=True,
-                )
-        bot.stop()
-    print(f"{len(chosen) - broken} of {len(chosen)} pages kept their word")
-    print(f"tried elsewhere: {', '.join(f'{page} by {place}' for page, place in ELSEWHERE.items())}")
-    return 1 if broken else 0
+    kept = [kept_its_word(page, OWN_SCENE[page]) for page in chosen if page in OWN_SCENE]
+    if together := [page for page in chosen if page in WALKS]:
+        with surrounded_bot() as (bot, around):
+            around.start(bot)
+            bot.until("open for entries", lambda status: status["state"] == "OPEN", within_s=GOOD_WITHIN_S)
+            for page in together:
+                walker = Walker(bot, page, around)
+                kept.append(kept_its_word(page, partial(walked, walker)))
+                if not kept[-1]:
+                    walker.clear()
+            bot.stop()
+    print(f"{sum(kept)} of {len(chosen)} pages kept their word")
+    print(f"tried elsewhere: {', '.join(f'{page} by {place}' for page, (place, _) in ELSEWHERE.items())}")
+    print(f"nothing to type: {', '.join(NOTHING_TO_TYPE)}")
+    return 0 if all(kept) else 1
+
+
+def walked(walker: Walker) -> Walker:
+    """One page on the bot that stands for all, and what every page calls good behind it."""
+    WALKS[walker.page](walker)
+    walker.good()
+    return walker
+
+
+def kept_its_word(page: str, walk: Callable[[], Walker]) -> bool:
+    """Whether it did; a line about it, and where it broke."""
+    began_s = time.monotonic()
+    try:
+        walker = walk()
+    except Exception as error:
+        print("".join(traceback.format_tb(error.__traceback__)[-3:]), flush=True)
+        print(f"{page}: DOES NOT HOLD: {str(error).splitlines()[0]}", flush=True)
+        return False
+    took_s = time.monotonic() - began_s
+    print(f"{page}: {walker.typed} commands typed, {walker.told}, {took_s:.0f} s", flush=True)
+    return True
 
 
 if __name__ == "__main__":

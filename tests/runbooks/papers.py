@@ -51,6 +51,18 @@ def try_it(page: str) -> list[Typed]:
     return [one for one in commands(RUNBOOKS / page) if one.whole and one.line > begins]
 
 
+def shell_lines(paper: Path) -> Iterator[str]:
+    """Every line of a paper's blocks that calls something else than `bot`, without its comment."""
+    for line in paper.read_text("utf-8").splitlines():
+        if (block := _BLOCK.match(line)) and not _OURS.search(block[1]):
+            yield block[1].partition(" #")[0].strip()
+
+
+def spoken_lines(paper: Path) -> Iterator[str]:
+    """The commands of the chat that a paper names, with their slash."""
+    return (f"/{name}" for name in spoken(paper))
+
+
 def spoken(paper: Path) -> Iterator[str]:
     """The commands of the chat that a paper names, without their slash; paths of doors are none."""
     for inline in _INLINE.findall(paper.read_text("utf-8")):

@@ -29,7 +29,8 @@ from bot.wallet_import import WalletImport
 from tests.vault.vault_samples import guard
 from tests.whole.virtual import MASTER_KEY
 
-FERNET = Fernet(Fernet.generate_key())
+FERNET_KEY = Fernet.generate_key()
+FERNET = Fernet(FERNET_KEY)
 ADA, BOB, EVE, SMART = (Keypair.from_seed(bytes([number] * 32)) for number in range(1, 5))
 NEWCOMER = UserSettings()
 # The columns of the earlier bot's guide.

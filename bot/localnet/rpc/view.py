@@ -15,10 +15,10 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from bot.localnet.addresses import RECENT_BLOCKHASHES, SYSVAR_PROGRAM
+from bot.localnet.addresses import GLOBAL_ACCOUNT, RECENT_BLOCKHASHES, SYSVAR_PROGRAM
 from bot.localnet.blockhashes import LISTED, MAX_AGE_BLOCKS, listing
 from bot.localnet.chain import Chain, Commitment, Position, height_at, slot_at
-from bot.localnet.faults import EMPTY, GENESIS, STALE, FaultTable
+from bot.localnet.faults import EMPTY, GENESIS, STALE, UPGRADED, FaultTable
 from bot.localnet.log_lines import told_lines
 from bot.localnet.records import Block, BlockHeader, ExecutedTransaction, TransactionStatus
 from bot.localnet.store import Store
@@ -49,7 +49,7 @@ class View:
 
     While `stale` is on it is the chain of the moment when the fault began. While `empty` is on slots and heights go on,
     and there are no accounts, no transactions and no statuses. While `genesis` is on it is said to be another chain.
-    While `cut-logs` is on every log is cut.
+    While `cut-logs` is on every log is cut. While `upgraded` is on the launchpad's own account is of a layout that nobody knows.
     """
 
     def __init__(self, chain: Chain, store: Store, faults: FaultTable) -> None:
@@ -144,6 +144,8 @@ class View:
             return None
         if key == RECENT_BLOCKHASHES:
             return self._recent_blockhashes(commitment)
+        if key == GLOBAL_ACCOUNT and self._faults.get(UPGRADED) is not None:
+            return _of_another_layout(self._chain.account_at(key, commitment))
         past = self.past
         if past is None:
             return self._chain.account_at(key, commitment)
@@ -223,3 +225,8 @@ class View:
             return ()
         newest = self.slot_at(commitment)
         return self._store.transactions_of(address, newest_slot=newest, before=before, until=until, limit=limit)
+
+
+def _of_another_layout(account: Account | None) -> Account | None:
+    """The same account behind a discriminator that no version of the program that we know has written."""
+    return account and Account(account.lamports, bytes(8) + account.data[8:], account.owner)
