@@ -84,7 +84,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
         lambda: _halt(directory),
         lambda: _running(directory, chosen.web.port),
     ]
-    return found + [check() for check in checks]
+    return [*found, *_disk_of_backups(chosen, directory), *(check() for check in checks)]
 
 
 def look_at_start(options: Options, clock: Clock, say: Callable[[str], None]) -> None:
@@ -95,7 +95,7 @@ def look_at_start(options: Options, clock: Clock, say: Callable[[str], None]) ->
     nobody watches until the start is done; a want of room is told there and refuses nothing.
     """
     directory, profile, chosen = options.directory, PROFILES[options.profile], options.settings
-    found = [*machine(directory), _halt(directory), _port(chosen.web.port)]
+    found = [*machine(directory), *_disk_of_backups(chosen, directory), _halt(directory), _port(chosen.web.port)]
     if not profile.is_local:
         found += [_telegram(chosen, profile), _watched(chosen), _backups(chosen, directory, profile, clock)]
     wrong = [one for one in found if one.verdict is Verdict.BAD and one.name == DISK]
@@ -109,12 +109,7 @@ def look_at_start(options: Options, clock: Clock, say: Callable[[str], None]) ->
 def machine(directory: Path) -> Iterator[Finding]:
     """What a bot needs of its machine."""
     place = next(one for one in (directory, *directory.parents) if one.exists())
-    usage = shutil.disk_usage(place)
-    if usage.total:  # a file system without a size is none that could be full
-        free = usage.free
-        verdict = Verdict.BAD if free < FREE_BAD else Verdict.WARN if free < FREE_WARN else Verdict.OK
-        cure = "" if verdict is Verdict.OK else "make room: the database and a halt need it"
-        yield Finding(DISK, verdict, f"{free // 1_000_000} MB are free at {place}", cure)
+    yield from _room(DISK, place, "make room: the database and a halt need it")
     handles = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     few = handles < HANDLES_WANTED
     cure = f"ulimit -n {HANDLES_WANTED} or LimitNOFILE= in the unit" if few else ""
@@ -141,6 +136,29 @@ def _supervision(profile: str) -> Finding:
     except SupervisionError as error:
         return Finding("supervision", Verdict.BAD, " / ".join(str(error).splitlines()), "bot supervision check")
     return Finding("supervision", Verdict.OK, "the shipped tree is whole")
+
+
+def _room(name: str, place: Path, cure: str) -> Iterator[Finding]:
+    """How much is free on a disk; nothing of a file system without a size, which is none that could be full."""
+    usage = shutil.disk_usage(place)
+    if usage.total:
+        free = usage.free
+        verdict = Verdict.BAD if free < FREE_BAD else Verdict.WARN if free < FREE_WARN else Verdict.OK
+        yield Finding(
+            name, verdict, f"{free // 1_000_000} MB are free at {place}", cure if verdict is not Verdict.OK else ""
+        )
+
+
+def _disk_of_backups(chosen: settings.Settings, directory: Path) -> Iterator[Finding]:
+    """Where the backups go, if that is a disk of its own; the bot that runs rings for both."""
+    folder = chosen.backup.folder
+    if (
+        folder is not None
+        and folder.is_dir()
+        and directory.exists()
+        and folder.stat().st_dev != directory.stat().st_dev
+    ):
+        yield from _room("disk of backups", folder, "make room, or name another disk in backup.folder")
 
 
 def _master_key(chosen: settings.Settings, directory: Path, profile: Profile) -> Finding:

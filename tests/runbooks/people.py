@@ -93,6 +93,7 @@ class Person:
 def robbed(person: Person, *, leaves_lamports: int) -> str:
     """Somebody who has the master key and the database takes what the wallet holds but for this; his transaction."""
     [row] = rows_of_running(person.bot.directory, WALLET.format(telegram_id=person.telegram_id))
+    person.walk.logged("ledger_opened", row["id"])  # what left before is what the wallet began with
     sealed = SealedKey(row["master_key_id"], row["wrapped_data_key"], row["ciphertext"])
     master = read_master_key(person.bot.directory / "master.key")
     key = Keypair.from_seed(bytes(open_sealed(master, row["user_id"], row["address"], sealed))[:32])

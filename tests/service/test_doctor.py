@@ -155,6 +155,19 @@ def test_a_full_disk_refuses_the_first_start_and_never_a_bot_that_may_hold_posit
     assert [line.partition(" are")[0] for line in told_at_a_start(tmp_path)] == ["bad  disk: 5 MB"]
 
 
+def test_the_disk_that_backups_go_to_is_looked_at_where_it_is_another_one(tmp_path: Path) -> None:
+    data, memory = tmp_path / "data", Path("/dev/shm")
+    data.mkdir(0o700)
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("this machine has one disk")
+    names = {}
+    for folder in (memory, tmp_path):
+        (data / "bot.toml").write_text(f'[backup]\nfolder = "{folder}"\n')
+        names[folder] = [one.name for one in examine(data, "local", None, CLOCK)]
+    assert "disk of backups" in names[memory]
+    assert "disk of backups" not in names[tmp_path]
+
+
 def test_a_port_that_another_program_has_is_told_and_keeps_no_bot_from_its_exits(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with socket.socket() as other:
