@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import structlog
 import trio
 
 from bot.chain import addresses as at
 from bot.chain import layouts
 from bot.chain.curve_fees import curve_fees
 from bot.chain.witnessed import WitnessedReads
-from bot.errors import DecodeError
+from bot.errors import ChainUnavailable, DecodeError
 from bot.trading.curve import Fees
+
+log = structlog.get_logger()
 
 # The launchpad's fees and recipients change by an admin's hand, not by the minute.
 CONFIG_MAX_AGE_S = 60.0
@@ -37,6 +40,9 @@ class LaunchpadConfig:
     async def fresh(self) -> Config:
         """At most a minute old. Raises DecodeError when the cluster has no launchpad, or one of an unknown layout.
 
+        Where one was known before, that one goes on: what is held is sold by it, and entries are closed by whoever watches
+        the layouts (bot/execution/protocol_check.py).
+
         What is known is handed out without the lock: thousands of monitors that ask at once would pass it one by one.
         """
         if self.known is not None and trio.current_time() < self.known.read_at_s + CONFIG_MAX_AGE_S:
@@ -44,8 +50,24 @@ class LaunchpadConfig:
         async with self._lock:
             known = self.known
             if known is None or trio.current_time() >= known.read_at_s + CONFIG_MAX_AGE_S:
-                self.known = known = await self._read()
+                self.known = known = await self._read_or_keep(known)
             return known
+
+    async def fees(self) -> Fees:
+        """Raises ChainUnavailable where none were ever read and the launchpad is one of an unknown layout: monitors wait then."""
+        try:
+            return (await self.fresh()).fees
+        except DecodeError as error:
+            raise ChainUnavailable(f"the launchpad's fees cannot be read: {error}") from error
+
+    async def _read_or_keep(self, known: Config | None) -> Config:
+        try:
+            return await self._read()
+        except DecodeError as error:
+            if known is None:
+                raise
+            log.warning("launchpad_not_read", reason=str(error))
+            return replace(known, read_at_s=trio.current_time())
 
     async def _read(self) -> Config:
         names = [str(at.GLOBAL), str(at.FEE_CONFIG)]

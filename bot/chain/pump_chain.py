@@ -230,7 +230,7 @@ class PumpChain(Untraded):
 
     async def fees(self) -> Fees:
         """The fees of coins on the curve, from the launchpad's own accounts, at most a minute old."""
-        return (await self._config.fresh()).fees
+        return await self._config.fees()
 
     # Wallets
 

@@ -12,6 +12,7 @@ from solders.keypair import Keypair
 from trio.testing import MockClock
 
 from bot.chain import layouts
+from bot.chain.launchpad_config import CONFIG_MAX_AGE_S
 from bot.execution.event_reads import EventReads
 from bot.execution.ordered_causes import DRIFT
 from bot.localnet.addresses import GLOBAL_ACCOUNT
@@ -105,6 +106,28 @@ async def test_another_layout_closes_entries_of_that_program_alone_until_it_is_b
         assert isinstance(
             await bot.desk.submit(order(user, wallet, other, key="again", spend_lamports=TENTH)), Submitted
         )
+        assert world.reports == []
+
+
+async def test_a_position_is_watched_and_sold_by_what_was_known_while_the_launchpad_has_another_layout(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", replace(KEEPS, stop_loss_bps=1_000))
+    async with running_bot(world, policy=POLICY) as bot:
+        await open_for_entries(bot)
+        crowd = Crowd(world.chain)
+        held, _ = await coins(crowd, 2)
+        crowd.buy(held, 7, 5 * LAMPORTS_PER_SOL)
+        await trio.sleep(2)
+        assert isinstance(await bot.desk.submit(order(user, wallet, held, spend_lamports=TENTH)), Submitted)
+        await bought(world, 1)
+        decree(world.chain, other_layout)
+        await until(lambda: is_closed(bot), within_s=30)
+        await trio.sleep(3 * CONFIG_MAX_AGE_S)
+        assert [position.mint for position in await world.store.open_positions()] == [held]
+        crowd.sell_all(held, 7)
+        await closed(world, 1)
         assert world.reports == []
 
 
