@@ -169,10 +169,8 @@ async def play(address: DatabaseAddress, days: int, rows: int, shown: Callable[[
         rule = await placed(store)
         for number in range(days):
             begin_ms = NOW_MS + number * DAY_MS
-            for insert in INSERTS:
-                await store._database.write(_execute, ASKED + insert, rule.id, number, rows, begin_ms)
-            for update in UPDATES:
-                await store._database.write(_execute, update, begin_ms)
+            await store._database.write(_execute, [ASKED + one for one in INSERTS], rule.id, number, rows, begin_ms)
+            await store._database.write(_execute, UPDATES, begin_ms)
             await _market(store, number, rows, begin_ms)
             await forget_old(store, begin_ms + DAY_MS, prices_kept_ms=PRICES_KEPT_MS)
             kept.days.append(await _room(store))
@@ -181,8 +179,9 @@ async def play(address: DatabaseAddress, days: int, rows: int, shown: Callable[[
     return kept
 
 
-async def _execute(connection: asyncpg.Connection, statement: str, *asked: object) -> None:
-    await connection.execute(statement, *asked)
+async def _execute(connection: asyncpg.Connection, statements: Sequence[str], *asked: object) -> None:
+    for statement in statements:
+        await connection.execute(statement, *asked)
 
 
 async def _market(store: Store, number: int, rows: int, begin_ms: int) -> None:
@@ -192,9 +191,10 @@ async def _market(store: Store, number: int, rows: int, begin_ms: int) -> None:
     await store.finish_commands(commands, begin_ms)
     mints = [f"Mint{number}n{place}pump" for place in range(rows)]
     await store.save_tokens([Token(mint, "Token", "TKN", "", "", begin_ms, begin_ms) for mint in mints])
-    for place in range(POINTS):
-        at_ms = begin_ms + place * DAY_MS // POINTS
-        await store.add_prices([PastPrice(mint, at_ms, 10**9 + place, 10**12, 10**9) for mint in mints])
+    moments = [(place, begin_ms + place * DAY_MS // POINTS) for place in range(POINTS)]
+    await store.add_prices(
+        [PastPrice(mint, at_ms, 10**9 + place, 10**12, 10**9) for mint in mints for place, at_ms in moments]
+    )
 
 
 async def _room(store: PostgresStore) -> dict[str, Room]:
