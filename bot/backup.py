@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,7 +21,7 @@ from bot.keys import KeyRing, find_keys
 from bot.log_archive import LogArchive
 from bot.paths import settings_file
 from bot.storage.address import DatabaseAddress, address_of_url
-from bot.storage.archiving import BASE, move_in, recover
+from bot.storage.archiving import BASE, BASE_LOG, move_in, recover, segments_with
 from bot.storage.cluster import running_cluster
 from bot.storage.dump import dump, is_empty, load_dump
 from bot.storage.embedded import embedded_postgres
@@ -229,9 +228,7 @@ async def follow(
     archive, segments = LogArchive(place.key(), file.parent), scratch / "log"
     segments.mkdir(mode=0o700)
     found = archive.put_back(manifest, segments)
-    with tarfile.open(scratch / BASE, "r:gz") as tar:
-        held = [Path(name).name for name in tar.getnames() if name.startswith("pg_wal/")]
-    if (gap := archive.gap(manifest, held)) is not None:
+    if (gap := archive.gap(manifest, segments_with(scratch / BASE))) is not None:
         words = f"{file.parent}: the log breaks off {counted(gap, 'segment')} behind {manifest.segment}; what follows is lost"
         if whole:
             raise StartupError(f"{words}, unless a copy of the file lies elsewhere")
@@ -271,7 +268,7 @@ async def restore(place: Place, file: Path, clock: Clock, say: Say, *, until: st
         why = f"restored from the backup of {rfc3339_s(manifest.made_at_ms)}; look at bot status, then bot rearm"
         HaltFile(directory / HALT_FILE).keep(Halt(RESTORED, now_ms, "operator", why))
         for name in manifest.files:
-            if name not in {DUMP, BASE, HALT_FILE} and not (directory / name).exists():
+            if name not in {DUMP, BASE, BASE_LOG, HALT_FILE} and not (directory / name).exists():
                 shutil.copyfile(scratch / name, directory / name)
                 (directory / name).chmod(0o600)
         if is_base:

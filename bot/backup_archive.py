@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.errors import KeyUnavailable, StartupError
-from bot.storage.archiving import BASE
+from bot.storage.archiving import BASE, BASE_LOG
 from bot.vault.master_key import MasterKey
 from bot.vault.sealed_file import OpeningReader, SealingWriter
 
@@ -106,7 +106,7 @@ def unpack(key: MasterKey, file: Path, folder: Path, *, only: str | None = None)
     try:
         with file.open("rb") as sealed, tarfile.open(fileobj=cast(Any, OpeningReader(key, sealed)), mode="r|") as tar:
             for member in tar:
-                if member.name not in {MANIFEST, DUMP, BASE, *FILES} or not member.isfile():
+                if member.name not in {MANIFEST, DUMP, BASE, BASE_LOG, *FILES} or not member.isfile():
                     raise StartupError(f"{file}: holds {member.name!r}, which no backup has")
                 _write(tar, member, folder / member.name)
                 if member.name == only:

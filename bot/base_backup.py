@@ -12,7 +12,7 @@ from bot.clock import Clock
 from bot.errors import StartupError
 from bot.log_archive import owe
 from bot.settings import Backup
-from bot.storage.archiving import BASE, COPIES, archive_settings, take_base
+from bot.storage.archiving import BASE, BASE_LOG, COPIES, archive_settings, take_base
 from bot.storage.cluster import running_cluster
 
 NOTE = "based"  # beside the server's data: whose base backup its log follows
@@ -46,7 +46,7 @@ async def take(place: Place, clock: Clock, say: Say) -> Path:
     made_at_ms = clock.now_ms()
     with scratch_in(place.directory) as scratch:
         begins = await take_base(cluster.address(), root, scratch)
-        names = (BASE, *copied(place, scratch))
+        names = (BASE, BASE_LOG, *copied(place, scratch))
         parts = begins.system, begins.segment, begins.segment_bytes
         manifest = Manifest(made_at_ms, place.profile, names, credentials(place.chosen), 1, *parts)
         file = place.folder / name_of(made_at_ms, BASED)

@@ -26,6 +26,9 @@ from bot.storage.dump import ask, run_program
 from bot.storage.embedded import embedded_postgres
 
 BASE = "base.tar.gz"
+BASE_LOG = (
+    "pg_wal.tar.gz"  # beside it: the log from its beginning to its end, without which its files do not fit together
+)
 HBA = "recovery.conf"
 COPIES = "archive"  # of the server's folder: what it has copied and nobody has taken over
 RECOVERY_WITHIN_S = 25 * 60  # of the half hour in which a bot is to be back
@@ -102,9 +105,11 @@ def lacking(numbers: Iterable[int], first: int) -> int | None:
 async def take_base(address: DatabaseAddress, root: Path, folder: Path) -> Beginning:
     """Write a base backup of a running server into `folder`, with as much log as makes it whole by itself.
 
-    It reads the server's files while they are used and stops nobody. Raises StartupError with one line.
+    It reads the server's files while they are used and stops nobody. The log is received while it is written, through a slot
+    that goes with the connection: asked for at the end, a busy server has let go of its beginning. Raises StartupError with
+    one line.
     """
-    argv = ["--format=tar", "--compress=client-gzip:1", "--wal-method=fetch", "--checkpoint=fast", "--no-sync"]
+    argv = ["--format=tar", "--compress=client-gzip:1", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
     argv.append(f"--pgdata={folder}")  # it is sealed from there, and that is what is kept
     await run_program("pg_basebackup", argv, address)
     size = await ask(address, "select setting from pg_settings where name = 'wal_segment_size'")
@@ -121,6 +126,16 @@ def _first_segment(base: Path) -> str:
     if match is None:
         raise StartupError(f"{base}: the base backup does not say where it begins; take it again")
     return match[1]
+
+
+def segments_with(base: Path) -> list[str]:
+    """The segments of the log that a base backup brings itself, in a file beside it; earlier ones had them inside."""
+    with tarfile.open(base, "r:gz") as tar:
+        held = [Path(name).name for name in tar.getnames() if name.startswith("pg_wal/")]
+    if (log := base.with_name(BASE_LOG)).exists():
+        with tarfile.open(log, "r:gz") as tar:
+            held += tar.getnames()
+    return held
 
 
 async def recover(root: Path, base: Path, segments: Path, until: str | None) -> str | None:
@@ -155,6 +170,9 @@ def _unpack(root: Path, base: Path) -> str:
     data = root / "data"
     with tarfile.open(base, "r:gz") as tar:
         tar.extractall(data, filter="data")
+    if (log := base.with_name(BASE_LOG)).exists():
+        with tarfile.open(log, "r:gz") as tar:
+            tar.extractall(data / "pg_wal", filter="data")
     data.chmod(0o700)
     (data / "recovery.signal").touch(mode=0o600)
     (root / HBA).write_text("local all all trust\n")  # the folder of its socket is this user's alone

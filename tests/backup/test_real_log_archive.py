@@ -13,7 +13,17 @@ from bot.backup_archive import BASED, Manifest, name_of, pack
 from bot.errors import StartupError
 from bot.log_archive import SEALED, LogArchive, bases_in
 from bot.storage.address import DatabaseAddress
-from bot.storage.archiving import BASE, COPIES, archive_settings, copies, move_in, recover, system_of_server, take_base
+from bot.storage.archiving import (
+    BASE,
+    BASE_LOG,
+    COPIES,
+    archive_settings,
+    copies,
+    move_in,
+    recover,
+    system_of_server,
+    take_base,
+)
 from bot.storage.dump import ask
 from bot.storage.embedded import embedded_postgres
 from bot.vault.master_key import MasterKey
@@ -61,7 +71,7 @@ async def taken_over(archive: LogArchive, root: Path, segment: str) -> None:
 
 async def base_of(address: DatabaseAddress, root: Path, archive: LogArchive, scratch: Path) -> Manifest:
     begins = await take_base(address, root, scratch)
-    manifest = Manifest(NOW_MS, "local", (BASE,), {}, 1, begins.system, begins.segment, begins.segment_bytes)
+    manifest = Manifest(NOW_MS, "local", (BASE, BASE_LOG), {}, 1, begins.system, begins.segment, begins.segment_bytes)
     pack(KEY, archive.folder / name_of(NOW_MS, BASED), manifest, scratch)
     return manifest
 
@@ -146,3 +156,34 @@ def test_what_is_no_segment_is_refused_and_left_where_it_is(tmp_path: Path) -> N
     with pytest.raises(StartupError, match="no segment"):
         LogArchive(KEY, tmp_path / "away").take_over(tmp_path, owes=False)
     assert copy.exists()
+
+
+async def test_a_base_backup_is_whole_although_the_log_of_its_beginning_is_let_go_meanwhile(home: Path) -> None:
+    """Under load a server ends and reuses segments quicker than its files are read."""
+    root, settings = home / "pg", {"fsync": "off", "max_wal_size": "32MB", "min_wal_size": "32MB"}
+    with trio.fail_after(DEADLINE_S):
+        async with embedded_postgres(root, settings) as server:
+            await ask(
+                server.address,
+                "create table bulk as select repeat(md5(n::text), 20) t from generate_series(1, 20000) n",
+            )
+            await write(server.address, 1)
+            segments: list[str] = []
+
+            async def load() -> None:
+                while True:
+                    segments.append(await write(server.address, len(segments) + 2))
+                    await ask(server.address, "checkpoint")
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(load)
+                begins = await take_base(server.address, root, home / "scratch")
+                nursery.cancel_scope.cancel()
+            assert len(segments) > 2
+            slots = await ask(server.address, "select count(*) from pg_replication_slots")
+            assert slots == "0", "nothing holds the log for good"
+            await ask(server.address, "checkpoint")
+            assert not (root / "data" / "pg_wal" / begins.segment).exists()
+        (home / "none").mkdir()
+        await recover(home / "back", home / "scratch" / BASE, home / "none", None)
+        assert (await rows(home / "back"))[0] == 1
