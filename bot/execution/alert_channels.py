@@ -22,7 +22,8 @@ from bot.execution.alerts import Alert, Turn
 log = structlog.get_logger()
 
 SEND_REST_S = 2.0
-MAX_WAITING = 100  # alerts for a channel that does not answer; the oldest go first
+ASKED_MOST_S = 60.0  # a receiver that wants to be left alone for a day would keep a halt to itself
+MAX_WAITING = 100  # alerts for a channel that does not answer; the oldest go first, and critical ones last
 DAY_S = 86_400
 
 
@@ -104,7 +105,9 @@ class AlertChannel:
         if alert.turn is Turn.ENDS and self._left_s() > 0 and self._take_back(alert.key):
             return
         if len(self._unsent) >= MAX_WAITING:
-            dropped = self._unsent.popleft()
+            lesser = (one for one in self._unsent if one.level is not Level.CRITICAL)
+            dropped = next(lesser, self._unsent[0])
+            self._unsent.remove(dropped)
             log.error("operator_alert_not_sent", channel=self.name, about=dropped.alert.key, reason="too many wait")
         self._unsent.append(told)
         self._news.set()
@@ -136,7 +139,7 @@ class AlertChannel:
             await self.send(told)
         except Unavailable as error:
             asked_s = error.retry_after_s if isinstance(error, ChatUnavailable) else None
-            await trio.sleep(asked_s or SEND_REST_S)
+            await trio.sleep(min(asked_s or SEND_REST_S, ASKED_MOST_S))
             return
         except Undeliverable as error:
             log.error("operator_not_reached", channel=self.name, reason=str(error))

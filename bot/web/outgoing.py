@@ -32,6 +32,7 @@ def address_fault(address: str) -> str:
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port
+        host.encode("idna")  # as whoever looks a name up does
     except ValueError:
         return "holds no address"
     if parts.scheme not in {"http", "https"} or not host:
@@ -83,8 +84,9 @@ class Receiver:
                 async with self._client.stream(method, self._address(), json=fields) as answer:
                     self._judge(answer)
                     return
-            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-                # The library's text may quote the address; its class says enough.
+            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
+                # A name that is none is found when it is looked up, and is a UnicodeError. What an error says may quote the
+                # address; its class says enough.
                 raise ChatUnavailable(f"{self._name}: {type(error).__name__}") from None
         raise ChatUnavailable(f"{self._name}: no answer within {WITHIN_S:.0f} s")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import time
 
@@ -17,8 +17,9 @@ from trio.testing import MockClock
 
 from bot.clock import Clock, system_clock, virtual_clock
 from bot.errors import ChatUnavailable, Undeliverable
-from bot.execution.alert_channels import AlertChannel, Level, QuietHours, ToldAlert
+from bot.execution.alert_channels import ASKED_MOST_S, MAX_WAITING, AlertChannel, Level, QuietHours, ToldAlert
 from bot.execution.alerts import Alert, Turn
+from bot.web import outgoing
 from bot.web.outgoing import Receiver, address_fault, open_receivers
 from tests.leaks.detect import MARK
 
@@ -39,13 +40,14 @@ class Phone:
     heard: list[str] = field(default_factory=list)
     away: bool = False
     refuses: bool = False
+    asks_s: float | None = None
 
     async def send(self, alert: ToldAlert) -> None:
         await trio.lowlevel.checkpoint()
         if self.refuses:
             raise Undeliverable("the webhook: HTTP status 410")
         if self.away:
-            raise ChatUnavailable("the webhook: ConnectError")
+            raise ChatUnavailable("the webhook: ConnectError", retry_after_s=self.asks_s)
         self.heard.append(f"{alert.alert.key} {alert.alert.turn.name}")
 
 
@@ -122,6 +124,35 @@ async def test_one_that_is_away_holds_up_no_other_and_one_that_refuses_is_told_n
     assert away.heard == ["after HAPPENED"]
 
 
+async def test_a_receiver_that_wants_to_be_left_alone_for_a_day_hears_of_a_halt_within_a_minute(
+    autojump_clock: MockClock,
+) -> None:
+    phone = Phone()
+    channel = AlertChannel("webhook", phone.send, clock_at())
+    async with channels(channel):
+        phone.away, phone.asks_s = True, 86_400.0
+        channel.take(told("rpc"))
+        await trio.sleep(1)
+        phone.away = False
+        channel.take(told("halt", Turn.BEGINS, urgent=True))
+        await trio.sleep(ASKED_MOST_S)
+    assert phone.heard == ["rpc HAPPENED", "halt BEGINS"]
+
+
+async def test_a_halt_is_not_pushed_out_by_what_flaps_while_nobody_can_be_told(autojump_clock: MockClock) -> None:
+    phone = Phone(away=True)
+    channel = AlertChannel("webhook", phone.send, clock_at())
+    async with channels(channel):
+        channel.take(told("halt", Turn.BEGINS, urgent=True))
+        for number in range(3 * MAX_WAITING):
+            channel.take(told(f"{number}"))
+        await trio.sleep(5)
+        phone.away = False
+        await trio.sleep(5)
+    assert phone.heard[0] == "halt BEGINS"
+    assert phone.heard[1:] == [f"{number} HAPPENED" for number in range(2 * MAX_WAITING + 1, 3 * MAX_WAITING)]
+
+
 @given(st.times(), st.times(), st.integers(0, 4_000_000_000_000))
 def test_a_night_ends_at_its_end_whenever_it_is_asked_for(since: time, until: time, now_ms: int) -> None:
     since, until = since.replace(second=0, microsecond=0), until.replace(second=0, microsecond=0)
@@ -148,6 +179,8 @@ def test_a_night_ends_at_its_end_whenever_it_is_asked_for(since: time, until: ti
         ("https://", "begins with https://"),
         ("https://[::1", "no address"),
         ("https://host:99999/", "no address"),
+        ("https://hooks..example/T0", "no address"),
+        (f"https://{'hooks' * 20}.example/T0", "no address"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_told_without_it(address: str, fault: str) -> None:
@@ -234,6 +267,73 @@ async def test_a_refusal_is_for_now_or_for_good_and_names_no_address(
             await receiver.tell(told("rpc"))
     assert str(refused.value) == f"the webhook: HTTP status {status}"
     assert getattr(refused.value, "retry_after_s", None) == asked_s
+
+
+@pytest.mark.parametrize("host", ["hooks..example", "a" * 70 + ".example", "xn--a", ".example"])
+async def test_a_name_that_is_none_is_told_as_one_who_does_not_answer(host: str) -> None:
+    """It would have ended the actor of all alerts, again and again."""
+    with trio.fail_after(20):
+        async with open_receivers() as client:
+            receiver = Receiver(client, "the webhook", lambda: f"https://{host}/{MARK}", system_clock().now_ms)
+            with pytest.raises(ChatUnavailable) as refused:
+                await receiver.tell(told("rpc"))
+    assert MARK not in str(refused.value)
+
+
+async def hangs(stream: trio.SocketStream) -> None:
+    async with stream:
+        await trio.sleep_forever()
+
+
+async def talks_without_end(stream: trio.SocketStream) -> None:
+    """A good answer whose body never ends."""
+    async with stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            while True:
+                await stream.send_all(b"10000\r\n" + bytes(65_536) + b"\r\n")
+
+
+async def has_no_certificate(stream: trio.SocketStream) -> None:
+    async with stream:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+
+async def answers_with_one_header_without_end(stream: trio.SocketStream) -> None:
+    async with stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(b"HTTP/1.1 200 OK\r\nx: ")
+            while True:
+                await stream.send_all(b"x" * 65_536)
+
+
+@pytest.mark.parametrize(
+    ("peer", "scheme", "said"),
+    [
+        (hangs, "http", "no answer within"),
+        (hangs, "https", "no answer within"),
+        (talks_without_end, "http", ""),
+        (has_no_certificate, "https", "ConnectError"),
+        (answers_with_one_header_without_end, "http", "RemoteProtocolError"),
+    ],
+)
+async def test_a_hostile_receiver_costs_its_time_and_nothing_else(
+    peer: Callable[[trio.SocketStream], Awaitable[None]], scheme: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "WITHIN_S", 0.5 if peer is hangs else 10)
+    async with trio.open_nursery() as nursery, open_receivers() as client:
+        [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        await nursery.start(trio.serve_listeners, peer, [listener])
+        url = f"{scheme}://127.0.0.1:{listener.socket.getsockname()[1]}/{MARK}"
+        receiver = Receiver(client, "the webhook", lambda: url, system_clock().now_ms)
+        with trio.fail_after(20):
+            if said:
+                with pytest.raises(ChatUnavailable) as refused:
+                    await receiver.tell(told("rpc"))
+                assert str(refused.value).startswith(f"the webhook: {said}")
+            else:
+                await receiver.tell(told("rpc"))
+        nursery.cancel_scope.cancel()
 
 
 async def test_nobody_there_is_told_without_the_address() -> None:
