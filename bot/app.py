@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -15,19 +15,18 @@ from pathlib import Path
 
 import structlog
 import trio
-from pydantic import SecretStr
 
 from actors.failure_policy import FailurePolicy, log_report
 from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
 from bot import control, liveness, routes, settings
 from bot.adapters import Adapters
-from bot.api_keys import TELEGRAM, ApiKeys, read_keys
+from bot.api_keys import ApiKeys, read_keys
 from bot.away_news import AwayNews
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
-from bot.chat_door import chat_of, chats_of, telegram_messenger
+from bot.chat_door import chat_of, chats_of, open_chat_service, telegram_messenger
 from bot.clock import system_clock
-from bot.compose import bind_cluster, known_people, market_rules, recording, scan_rule, telegram_token
+from bot.compose import bind_cluster, known_people, market_rules, recording, scan_rule
 from bot.config_verbs import config_verbs
 from bot.config_watch import applier, keep_reading
 from bot.console import Console, ConsoleMessenger
@@ -39,6 +38,7 @@ from bot.execution.message_book import MessageBook
 from bot.export_verbs import export_verbs
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
+from bot.hand_over import HandOver
 from bot.interpreter import tune_interpreter
 from bot.key_age import KeyAge
 from bot.key_verbs import key_verbs
@@ -76,6 +76,7 @@ from bot.storage.lease import open_led_store
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import FileJournal
 from bot.storage.store import PostgresStore
+from bot.successor import Successor, take_successor
 from bot.supervision_operator import SupervisionOperator
 from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import outage_rules
@@ -98,18 +99,13 @@ JOURNAL_FILE = "spool.journal"
 def run(arguments: argparse.Namespace, directory: Path) -> int:
     """`bot run`; returns the exit code. Raises StartupError with its lines before anything was started."""
     say(f"trading-bot, profile {arguments.profile}, data in {directory}")
-    options = read_options(arguments, directory)
-    if arguments.profile == LIVE.name:
-        for line in pass_gates(options, system_clock()):
-            say(line)
-    profile = profile_of(arguments.profile)
-    refuse_without_endpoints(profile, options.settings.rpc)
-    for line in settings.without_effect(os.environ):
-        say(line)
-    control_socket(directory)
-    look_at_start(options, system_clock(), say)
-    with locked(directory):
-        if profile.is_local and options.settings.localnet.directory is None:
+    successor = take_successor(os.environ)
+    with nullcontext() if successor is None else successor.telling_why():
+        options = _checked_options(arguments, directory, successor)
+    if successor is not None:
+        options = replace(options, manager=successor.wait())
+    with locked(directory, waits=successor is not None):
+        if options.settings.localnet.directory is None and profile_of(options.profile).is_local:
             refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
         look_for_halt(HaltFile(directory / HALT_FILE))
         FileJournal(directory / JOURNAL_FILE).records()
@@ -119,6 +115,23 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
             return trio.run(_main, options)
         except BaseExceptionGroup as group:
             raise one_error(group) from group
+
+
+def _checked_options(arguments: argparse.Namespace, directory: Path, successor: Successor | None) -> Options:
+    """What can be looked at before the directory is this process's. Raises StartupError."""
+    options = read_options(arguments, directory)
+    if arguments.profile == LIVE.name:
+        for line in pass_gates(options, system_clock()):
+            say(line)
+    refuse_without_endpoints(profile_of(arguments.profile), options.settings.rpc)
+    for line in settings.without_effect(os.environ):
+        say(line)
+    control_socket(directory)
+    if successor is None:
+        look_at_start(options, system_clock(), say)
+    else:
+        successor.look(options, system_clock(), say)
+    return options
 
 
 def say(line: str) -> None:
@@ -150,7 +163,8 @@ async def _main(options: Options) -> int:
             nursery.start_soon(_on_signals, signals, stop, nursery.cancel_scope)
             nursery.start_soon(collect_often)
             if options.manager is not None:
-                nursery.start_soon(liveness.ask_for_boot_time, options.manager.tell, stop.up, lambda: door.line)
+                asks = partial(liveness.ask_for_boot_time, is_followed=options.manager.is_followed)
+                nursery.start_soon(asks, options.manager.tell, stop.up, lambda: door.line)
             nursery.start_soon(door.serve)
             code = await _serve(options, succession, stop, loop)
             nursery.cancel_scope.cancel()
@@ -242,7 +256,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             cluster=cluster_name(profile, cluster.genesis_hash),
             endpoints=endpoints,
             succession=succession,
-            chat_api=await enter(_telegram(chosen.telegram, api_keys)),
+            chat_api=await enter(open_chat_service(chosen.telegram, api_keys)),
             outside=await enter(open_outside(api_keys, clock)),
             config=await patience.through(partial(loaded_config, store, clock, chosen)),
             stop=stop,
@@ -276,23 +290,6 @@ async def _ready_books(
     await patience.through(partial(refuse_other_modes, store, profile_of(options.profile)))
     await patience.through(spooled.catch_up)
     return await patience.through(partial(door.open, store))
-
-
-@asynccontextmanager
-async def _telegram(chosen: settings.Telegram, api_keys: ApiKeys) -> AsyncIterator[PacedChat | None]:
-    """The chat service, None without a token. Only with one is the library behind it loaded; a new one is used at once."""
-    token = telegram_token(chosen)
-    if token is None:
-        yield None
-        return
-    from bot.telegram.client import open_telegram
-    from bot.telegram.webhook import WebhookTerms
-
-    webhook = None if chosen.webhook_url is None else WebhookTerms(chosen.webhook_url, chosen.webhook_port)
-    async with open_telegram(token, base_url=chosen.base_url, webhook=webhook) as client:
-        if (current := api_keys.of_service(TELEGRAM)) is not None:
-            api_keys.tell_service(TELEGRAM, lambda: client.use(SecretStr(current())))
-        yield PacedChat(client)
 
 
 async def _run_tree(
@@ -335,7 +332,8 @@ async def _run_tree(
     config.apply(config.current)
     age = KeyAge(options.directory, clock)
     imported = key_verbs(registrar, age, bot.hunt.tracking_changed)
-    further = {**imported, **export_verbs(store, clock), **config_verbs(config)}
+    handing = HandOver(options.manager, store, clock, partial(liveness.watched, bot), lambda: succession.gap_ms)
+    further = {**imported, **export_verbs(store, clock), **config_verbs(config), **handing.verbs()}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)

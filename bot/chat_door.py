@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
 import trio
+from pydantic import SecretStr
 
 from actors.position_cards import PositionCards
 from bot import logs
 from bot.adapters import Chats
+from bot.api_keys import TELEGRAM, ApiKeys
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
+from bot.compose import telegram_token
 from bot.config_verbs import config_verbs
 from bot.execution.borne_out import BorneOut
 from bot.execution.message_book import MessageBook
 from bot.execution.trader_book import TraderBook
 from bot.ports import ChatApi, Messenger, SpareEdits, Store
 from bot.runtime_config import RuntimeConfig
+from bot.settings import Telegram
 from bot.status import StatusBoard
 from bot.telegram.card_text import PositionFace
 from bot.telegram.chat import Chat
@@ -209,6 +214,23 @@ def chats_of(bot: TradingBot, api: PacedChat | None, chat: Chat, book: MessageBo
 def telegram_messenger(api: ChatApi, console: Messenger, book: MessageBook, store: Store) -> TelegramMessenger:
     """Who tells users by themselves, in Telegram and on consoles."""
     return TelegramMessenger(api, console, book, OwnPictures(store).of_message)
+
+
+@asynccontextmanager
+async def open_chat_service(chosen: Telegram, api_keys: ApiKeys) -> AsyncIterator[PacedChat | None]:
+    """The chat service, None without a token. Only with one is the library behind it loaded; a new one is used at once."""
+    token = telegram_token(chosen)
+    if token is None:
+        yield None
+        return
+    from bot.telegram.client import open_telegram
+    from bot.telegram.webhook import WebhookTerms
+
+    webhook = None if chosen.webhook_url is None else WebhookTerms(chosen.webhook_url, chosen.webhook_port)
+    async with open_telegram(token, base_url=chosen.base_url, webhook=webhook) as client:
+        if (current := api_keys.of_service(TELEGRAM)) is not None:
+            api_keys.tell_service(TELEGRAM, lambda: client.use(SecretStr(current())))
+        yield PacedChat(client)
 
 
 def cards_of(bot: TradingBot, api: SpareEdits, book: MessageBook) -> PositionCards:

@@ -20,6 +20,7 @@ from bot.doctor_cli import add_doctor, run_doctor
 from bot.drill_cli import add_drill, run_drill
 from bot.errors import BotError
 from bot.export_cli import add_export, export
+from bot.hand_over_cli import add_hand_over, run_hand_over
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
 from bot.profile_argument import add_profile
@@ -32,6 +33,14 @@ from bot.train_cli import add_train, run_training
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
 LOCALNET = "localnet"  # the chain's own folder in the bot's directory
+# Verbs that are handed the arguments and the bot's directory, and do all of it themselves.
+BY_FOLDER = {
+    "backup": run_backup,
+    "database": run_database,
+    "doctor": run_doctor,
+    "drill": run_drill,
+    "hand-over": run_hand_over,
+}
 SPEED_MIN, SPEED_MAX = 0.01, 1000  # what the replay takes, see `bot localnet --help`
 
 
@@ -79,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add_backtest(verbs)
     exporting, backing_up = add_export(verbs), add_backup(verbs)
     config, doctor, drill = add_config(verbs), add_doctor(verbs), add_drill(verbs)
-    moving = add_database(verbs), add_import(verbs)
+    moving = add_database(verbs), add_import(verbs), add_hand_over(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
@@ -250,9 +259,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return run_training(arguments, directory)
         case "export":
             return export(control_socket(directory), arguments.what, arguments.file, arguments.user, arguments.days)
-        case "doctor" | "drill" | "backup" | "database" as verb:
-            done = {"doctor": run_doctor, "drill": run_drill, "backup": run_backup, "database": run_database}
-            return done[verb](arguments, directory)
+        case verb if verb in BY_FOLDER:
+            return BY_FOLDER[verb](arguments, directory)
         case "backtest":
             return run_backtest(arguments)
         case "chat":

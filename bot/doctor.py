@@ -31,8 +31,9 @@ from bot.profiles import CLUSTERS, MAINNET, PROFILES, Profile, genesis_of
 from bot.start import Options
 from bot.storage.address import address_of_url
 from bot.storage.cluster import program_folders
-from bot.storage.dump import is_empty
+from bot.storage.dump import is_empty, schema_version
 from bot.storage.halt_file import HaltFile
+from bot.storage.migrate import load
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
 from bot.vault_door import OUTSIDE, place_of_vault
 
@@ -104,6 +105,20 @@ def look_at_start(options: Options, clock: Clock, say: Callable[[str], None]) ->
     for one in found:
         if one.verdict is not Verdict.OK:
             say(one.line)
+
+
+def examine_succession(options: Options, clock: Clock) -> Iterator[str]:
+    """What is to be cured, a line each, before a bot ends to have this one take its place.
+
+    Raises StartupError where that would leave positions unwatched: here the other goes on, so that nothing is waited for.
+    """
+    directory, profile, chosen = options.directory, PROFILES[options.profile], options.settings
+    needed = [_master_key(chosen, directory, profile), _database(chosen, directory), _endpoints(chosen, profile)]
+    for one in needed:
+        if one.verdict is Verdict.BAD:
+            raise StartupError(one.line.removeprefix(Verdict.BAD).strip())
+    found = [*machine(directory), _telegram(chosen, profile), _backups(chosen, directory, profile, clock)]
+    yield from (one.line for one in found if one.verdict is not Verdict.OK and not profile.is_local)
 
 
 def machine(directory: Path) -> Iterator[Finding]:
@@ -189,9 +204,14 @@ def _database(chosen: settings.Settings, directory: Path) -> Finding:
             return Finding("database", Verdict.BAD, "no PostgreSQL is installed", "make install, or set DATABASE_URL")
         return Finding("database", Verdict.OK, "a server of the bot's own; DATABASE_URL names another")
     try:
-        is_new = trio.run(is_empty, address_of_url(url.get_secret_value()))
+        address = address_of_url(url.get_secret_value())
+        is_new = trio.run(is_empty, address)
+        version = 0 if is_new else trio.run(schema_version, address)
     except StartupError as error:
         return Finding("database", Verdict.BAD, str(error), "runbooks/database.md")
+    if version > (known := len(load())):
+        newer = f"its schema is at version {version}, and this program knows {known}"
+        return Finding("database", Verdict.BAD, newer, "run the newer program, or restore a backup: runbooks/backup.md")
     if (directory / "postgres" / "data").exists():
         found = f"it answers, and {directory / 'postgres'} holds books too, which do not count"
         return Finding(

@@ -32,7 +32,6 @@ def status_line(bot: TradingBot) -> str:
     """State, level, causes and positions in one line, without a question to database or chain."""
     causes = ", ".join(dict.fromkeys(cause.name for cause in bot.guard.causes() if cause.scope == GLOBAL))
     paused_users = len({cause.scope for cause in bot.guard.causes() if cause.scope != GLOBAL})
-    watched = len(bot.looks) + len(bot.fallback.watched)
     parts = [f"{bot.guard.state}, level {bot.guard.level}"]
     if (halt := bot.guard.halt) is not None:
         parts.append(f"halted by {halt.cause}")
@@ -40,7 +39,16 @@ def status_line(bot: TradingBot) -> str:
         parts.append(f"paused by {causes}")
     if paused_users:
         parts.append(f"{counted(paused_users, 'user')} paused")
-    return "; ".join([*parts, f"positions watched: {watched}"])
+    return "; ".join([*parts, f"positions watched: {_watched(bot)}"])
+
+
+def watched(bot: TradingBot) -> int | None:
+    """How many open positions somebody looks after; None before the boot is over."""
+    return _watched(bot) if has_booted(bot) else None
+
+
+def _watched(bot: TradingBot) -> int:
+    return len(bot.looks) + len(bot.fallback.watched)
 
 
 def has_booted(bot: TradingBot) -> bool:
@@ -61,14 +69,17 @@ def hung(bot: TradingBot, loop: LoopWatchdog) -> list[str]:
     return red
 
 
-async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event, waits: Callable[[], str]) -> None:
+async def ask_for_boot_time(
+    tell: Callable[..., None], up: trio.Event, waits: Callable[[], str], *, is_followed: bool = False
+) -> None:
     """Ask systemd for more time until the tree runs, and for `BOOT_WITHIN_S` at most.
 
     What comes before the tree may take long for good reasons: a database that recovers after a crash, a migration. Each
     step has its own deadline; this one is for what has none. One that waits for its database or as a standby,
-    which `waits` says in words, is ready as long as it waits, and gives signs of life until the tree does.
+    which `waits` says in words, is ready as long as it waits, and gives signs of life until the tree does. So does one that
+    `is_followed` from the beginning, because systemd took it over from the bot before as one that is ready.
     """
-    ready = False
+    ready = is_followed
     with trio.move_on_after(BOOT_WITHIN_S) as patience:
         while not up.is_set():
             fields = ["STATUS=starting", extend_timeout(EXTEND_S)]

@@ -85,6 +85,9 @@ class Succession:
     door: StartDoor
     say: Callable[[str], None]
     left: LeftOnDisk
+    gap_ms: int | None = (
+        None  # for how long nobody looked after positions before this process did; None before it knows
+    )
     _party: Party = field(init=False)
     _brings: tuple[Brought, ...] | None = None
     _store: LeaseStore | None = None
@@ -150,7 +153,7 @@ class Succession:
         if self._ended is not None:
             alert(took_over(lease.before, lease.epoch, in_order=self._ended.released, unwatched_ms=gap_ms))
         await _until(watched)
-        gap_ms = gap_ms or self._gap_ms(lease.unwatched_ms)
+        gap_ms = self.gap_ms = gap_ms or self._gap_ms(lease.unwatched_ms)
         log.info("positions_unwatched", ms=gap_ms, before=lease.before, epoch=lease.epoch, waited=bool(self._before))
         self.say(
             f"positions were unwatched for {gap_ms / 1000:.1f} s, since the bot that led before ended: {lease.before}"

@@ -64,8 +64,8 @@ def _supervision(file: Path, profile: str) -> Supervision:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """One bot per data directory; the lock ends with the process."""
+def locked(directory: Path, *, waits: bool = False) -> Iterator[None]:
+    """One bot per data directory; the lock ends with the process. One that `waits` takes it when the other has ended."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_open_to_others(directory)
@@ -76,7 +76,7 @@ def locked(directory: Path) -> Iterator[None]:
         ) from None
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise StartupError(

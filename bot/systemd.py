@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.errors import StartupError
 
@@ -20,18 +20,33 @@ _WATCHDOG_PID = "WATCHDOG_PID"
 _USEC_PER_S = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServiceManager:
-    """The service manager that started this process. `watchdog_s` is None where it does not watch for signs of life."""
+    """The service manager that started this process. `watchdog_s` is None where it does not watch for signs of life.
+
+    `is_followed` says that it watches already, because this process took the place of one that it had started. To one that was
+    told of a successor nothing more is told: it would not listen, and says so in its journal each time.
+    """
 
     address: str
     watchdog_s: float | None
+    is_followed: bool = False
+    _is_main: bool = field(default=True, repr=False)
 
     def tell(self, *fields: str) -> None:
         """Send these fields as one datagram, without waiting; raises OSError when systemd cannot take it now.
 
         `BlockingIOError` means that its queue is full: it will read later, so whoever sent repeats then.
         """
+        if self._is_main:
+            self._send(*fields)
+
+    def hand_over_to(self, process: int) -> None:
+        """The unit's main process is that one from now on, which may speak then; raises as `tell`."""
+        self._send(f"MAINPID={process}")
+        self._is_main = False
+
+    def _send(self, *fields: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as door:
             door.sendto("\n".join(fields).encode(), _kernel_name(self.address))
 

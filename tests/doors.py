@@ -49,6 +49,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.doctor_cli",
         "bot.drill_cli",
         "bot.export_cli",
+        "bot.hand_over_cli",
     ),
     ("bot.web.dashboard",),
     ("bot.cli",),

@@ -17,6 +17,7 @@ import trio
 from bot.errors import StartupError
 from bot.storage.address import DatabaseAddress
 from bot.storage.cluster import program_folders
+from bot.storage.migrate import IS_MIGRATED, NEWEST
 
 # Parameters of a URL that libpq knows as variables, https://www.postgresql.org/docs/current/libpq-envars.html.
 _PARAMETERS = {
@@ -74,6 +75,13 @@ async def is_empty(address: DatabaseAddress) -> bool:
     """Whether the database has no table of anybody's."""
     asked = "select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
     return await ask(address, asked) == "0"
+
+
+async def schema_version(address: DatabaseAddress) -> int:
+    """The number of the newest migration that the database has had, 0 for one that no bot has been at."""
+    if await ask(address, IS_MIGRATED) != "t":
+        return 0
+    return int(await ask(address, NEWEST) or 0)
 
 
 def environment_of(address: DatabaseAddress) -> dict[str, str]:

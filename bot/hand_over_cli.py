@@ -1,0 +1,64 @@
+"""`bot hand-over`: the installed program takes the running bot's place, and how long nobody watched is told."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bot import control
+from bot.errors import BotError
+from bot.paths import control_socket
+
+READY_WITHIN_S = 75.0  # what the running bot gives the new one, and a little more
+LEADS_WITHIN_S = 60.0
+GAP_WITHIN_S = 5.0  # for the figure alone, once positions are watched
+POLL_S = 0.1
+
+
+def add_hand_over(verbs: Any) -> argparse.ArgumentParser:
+    """The verb with what it does; the caller adds what every verb has."""
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        "hand-over", help="under systemd: start the installed program beside this bot and let it take its place"
+    )
+    return verb
+
+
+def run_hand_over(_: argparse.Namespace, directory: Path) -> int:
+    """Raises BotError with one line where nothing was handed over, or where the new program does not lead in time."""
+    import trio
+
+    socket = control_socket(directory)
+    process = control.ask(socket, {"verb": "hand_over"}, within_s=READY_WITHIN_S)["process"]
+    print(f"process {process} is ready and takes over", flush=True)
+    found = trio.run(_until_led, socket, process)
+    gap = "not known" if found["unwatched_ms"] is None else f"{found['unwatched_ms'] / 1000:.1f} s"
+    print(f"process {process} leads; positions were unwatched for: {gap}; watched now: {found['watched']}")
+    return 0
+
+
+async def _until_led(socket: Path, process: int) -> dict[str, Any]:
+    """What the new program says of itself once it watches positions and knows since when, or after waiting for the latter."""
+    import trio
+
+    with trio.move_on_after(LEADS_WITHIN_S):
+        while (found := _led_by(socket, process)) is None:  # noqa: ASYNC110 - another process has no event
+            await trio.sleep(POLL_S)
+        with trio.move_on_after(GAP_WITHIN_S):
+            while found["unwatched_ms"] is None:
+                await trio.sleep(POLL_S)
+                found = _led_by(socket, process) or found
+        return found
+    raise BotError(
+        f"process {process} does not watch positions after {LEADS_WITHIN_S:.0f} s; bot status says what it waits for,"
+        " and systemctl restart starts anew"
+    )
+
+
+def _led_by(socket: Path, process: int) -> dict[str, Any] | None:
+    """What that process says of itself once it watches positions; None before."""
+    try:
+        answer = control.ask(socket, {"verb": "leads"})
+    except (control.NotRunning, control.Refused):
+        return None
+    return answer if answer["process"] == process and answer["watched"] is not None else None
