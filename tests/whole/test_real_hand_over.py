@@ -1,0 +1,115 @@
+"""A bot under a played systemd hands over to another start of the installed program, twice, while positions are open."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.storage.server_thread import running_server
+from tests.whole.audit import findings
+from tests.whole.real import FAST, POLL_S, STOP_WITHIN_S, RealBot, Status, real_bot
+from tests.whole.real_directory import data_directory
+from tests.whole.real_evidence import read_books_at, read_evidence
+from tests.whole.test_real_service import PlayedSystemd, played_systemd
+from tests.whole.test_real_standby import running_chain
+
+WATCHDOG_USEC = "3000000"
+TOLD = re.compile(r"process (\d+) leads; positions were unwatched for: ([0-9.]+) s; watched now: \d+")
+
+
+@dataclass(slots=True)
+class Adopted:
+    """A process that is not ours: what `RealBot` asks of one. Its exit code is nobody's to know here."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return 0 if state == "Z" else None
+
+    def wait(self, within_s: float) -> int:
+        until_s = time.monotonic() + within_s
+        while self.poll() is None:
+            assert time.monotonic() < until_s, f"process {self.pid} did not end within {within_s:.0f} s"
+            time.sleep(POLL_S)
+        return 0
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def handed_over(bot: RealBot, systemd: PlayedSystemd) -> float:
+    """Hand over to another process, which is the bot's from then on; for how many seconds nobody watched."""
+    before = bot.process
+    assert before is not None
+    done = bot.command("hand-over")
+    told = TOLD.search(done.stdout)
+    assert (done.returncode, told is not None) == (0, True), (done, bot.told())
+    assert told is not None
+    assert before.wait(STOP_WITHIN_S) == 0
+    process = int(told[1])
+    assert [field for field in systemd.fields if field.startswith("MAINPID=")][-1] == f"MAINPID={process}"
+    bot.process = Adopted(process)  # type: ignore[assignment]
+    print(f"positions were unwatched for {told[2]} s")
+    return float(told[2])
+
+
+def sold(status: Status) -> int:
+    return status["trades_today"]["sells"] or 0
+
+
+@pytest.mark.slow
+def test_another_process_takes_the_place_of_a_bot_with_open_positions_and_one_that_does_not_start_leaves_it_alone() -> (
+    None
+):
+    """Slow: three starts of the bot, one of which comes to nothing, and the books of all held against the chain."""
+    with data_directory() as home:
+        with running_server(home / "pg") as database, running_chain(home):
+            settings = FAST.replace("[localnet]\n", f'[localnet]\ndirectory = "{home / "localnet"}"\n')
+            with real_bot(settings) as bot, played_systemd(bot) as systemd:
+                unit = {
+                    "NOTIFY_SOCKET": str(systemd.path),
+                    "WATCHDOG_USEC": WATCHDOG_USEC,
+                    "DATABASE_URL": database.dsn,
+                }
+                bot.start(environment=unit)
+                bot.until("a trade, and an open position", lambda status: sold(status) and status["positions"]["open"])
+
+                (bot.directory / "bot.toml").write_text(settings + "[no_such_section]\n")
+                refused = bot.command("hand-over")
+                (bot.directory / "bot.toml").write_text(settings)
+                assert refused.returncode == 1
+                assert refused.stderr.startswith("bot: the new program refuses to start: "), refused
+                assert "no_such_section" in refused.stderr and refused.stderr.endswith("; this bot goes on\n")
+                assert not [field for field in systemd.fields if field.startswith("MAINPID=")]
+                was = sold(bot.status())
+                bot.until("a further trade of the same bot", lambda status: sold(status) > was)
+
+                for _ in range(2):
+                    bot.until("an open position", lambda status: status["positions"]["open"])
+                    handed_over(bot, systemd)
+                    heard = len(systemd.fields)
+                    was = sold(bot.status())
+                    bot.until("a further trade", lambda status, was=was: sold(status) > was)
+                    assert "WATCHDOG=1" in systemd.fields[heard:]
+                assert "STOPPING=1" not in systemd.fields  # of those who handed over; systemd would end the unit
+
+                bot.snipers_off()
+                bot.until("flat", lambda status: status["positions"]["open"] == 0)
+                bot.stop()
+                systemd.until_heard("stopping", lambda field: field == "STOPPING=1")
+                books = trio.run(read_books_at, database)
+        assert findings(books, read_evidence(home, [row["address"] for row in books.wallets])) == []
