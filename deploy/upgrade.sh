@@ -73,6 +73,7 @@ back() {
 
 restart=$(why_restart)
 before=$(main_process)
+trap '' INT HUP # half of what follows is worse than its end, which comes by itself
 use "$NEW"
 began=$(date +%s)
 if [ -z "$restart" ]; then
