@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 Record = dict[str, Any]
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0  # nobody is unwatched meanwhile
 VENV = ".venv"
 
 

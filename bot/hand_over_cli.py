@@ -10,7 +10,7 @@ from bot import control
 from bot.errors import BotError
 from bot.paths import control_socket
 
-READY_WITHIN_S = 75.0  # what the running bot gives the new one, and a little more
+READY_WITHIN_S = 195.0  # what the running bot gives the new one, and a little more
 LEADS_WITHIN_S = 60.0
 GAP_WITHIN_S = 5.0  # for the figure alone, once positions are watched
 POLL_S = 0.1
