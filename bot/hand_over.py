@@ -90,11 +90,11 @@ class HandOver:
                 word = {"notify": manager.address, "watchdog_s": manager.watchdog_s}
                 await channel.send_all(json.dumps(word).encode() + b"\n")
             manager.hand_over_to(process.pid)
-        except BaseException as error:
-            process.kill()
-            process.wait()
-            if isinstance(error, OSError | trio.BrokenResourceError):
-                raise CannotError(f"nothing was handed over: {error}; this bot goes on") from None
+        except (OSError, trio.BrokenResourceError) as error:
+            _end(process)
+            raise CannotError(f"nothing was handed over: {error}; this bot goes on") from None
+        except BaseException:
+            _end(process)
             raise
         log.warning("handing_over", to=process.pid)
         watched = self.watched()
@@ -134,6 +134,11 @@ async def _until_ready(channel: trio.SocketStream, process: subprocess.Popen[byt
             raise CannotError(f"the new program refuses to start: {word['refused']}; this bot goes on")
         return
     raise CannotError(f"the new program was not ready within {READY_WITHIN_S:.0f} s; this bot goes on")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()  # it waits for the lock at most, and has begun nothing
+    process.wait()
 
 
 def _ended(process: subprocess.Popen[bytes]) -> str:
