@@ -129,8 +129,18 @@ class Confirmer:
 
     def next_step(self, entry: Followed, status: SignatureStatus | None, height: int | None) -> Step:
         """What is to be done about one attempt. `height` is the finalized block height, None where nobody told it."""
-        endpoints = sum(one.breaker != "refused" for one in self.chain.health())
-        return next_step(entry.attempt.last_valid_block_height, status, height, entry.absences, endpoints=endpoints)
+        last_valid = entry.attempt.last_valid_block_height
+        is_past = status is None and height is not None and height > last_valid
+        # How many endpoints there are matters to a proof of absence alone.
+        endpoints = sum(one.breaker != "refused" for one in self.chain.health()) if is_past else 0
+        return next_step(last_valid, status, height, entry.absences, endpoints=endpoints)
+
+    def is_idle(self, step: Step, entry: Followed) -> bool:
+        """Whether nothing is to be done about an attempt now: of what is on its way most looks find only that it still is."""
+        return step is Step.WAIT or (step is Step.SEND_AGAIN and (entry.decided or self._was_sent_lately(entry)))
+
+    def _was_sent_lately(self, entry: Followed) -> bool:
+        return entry.sent_at_s is not None and trio.current_time() - entry.sent_at_s < self.policy.resend_interval_s
 
     async def take(self, step: Step, entry: Followed, status: SignatureStatus | None) -> None:
         """Take a step that is no search of the history; `status` is what the chain says of the attempt.
@@ -278,12 +288,9 @@ class Confirmer:
         self.in_flight.resolve(signature)
 
     async def _send_again(self, entry: Followed) -> None:
-        if entry.decided:
+        if entry.decided or self._was_sent_lately(entry):
             return
-        now_s = trio.current_time()
-        if entry.sent_at_s is not None and now_s - entry.sent_at_s < self.policy.resend_interval_s:
-            return
-        signature = entry.attempt.signature
+        signature, now_s = entry.attempt.signature, trio.current_time()
         if entry.sent_at_s is None:
             await self.store.mark_sent(signature, self.clock.now_ms())
         self.in_flight.note(signature, sent_at_s=now_s)

@@ -75,6 +75,8 @@ class Rounds:
                 if waits or (len(self._settling) >= SETTLED_AT_MOST and intent.id not in self._settling):
                     continue
                 self._settling.add(intent.id)
+            elif self.confirmer.is_idle(self.confirmer.next_step(entry, status, height), entry):
+                continue
             orders.setdefault(intent.id, []).append((signature, status))
         for intent_id, attempts in orders.items():
             self._turns.setdefault(intent_id, trio.Lock())
