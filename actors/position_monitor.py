@@ -23,6 +23,7 @@ from bot.execution.messages import awaits_pool_message, awaits_router_message, e
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.execution.rug_book import RugBook
+from bot.execution.worth_a_look import is_from_before, is_worth_a_look
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit, due_at_ms, due_by_time
@@ -35,13 +36,13 @@ from bot.trading.own_impact import worth
 from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
-from bot.trading.route import Route
 from bot.trading.rug import lesser, liquidity_exit, rug_exit
 from bot.trading.units import BPS
 from bot.trading.venue import Venue, awaits_pool
 
 log = structlog.get_logger()
 
+ROW_EVERY = 10  # looks of which one reads the row: every change of it that this bot makes is in memory at once
 LOOK_S = 1.0  # between two tries to read the row of a position that nobody watches yet
 WAIT_S = WAIT_SLOTS * SLOT_MS / 1000  # for the bytes of one rung
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
@@ -110,19 +111,35 @@ class PositionMonitor:
 
     async def _watch(self, position: Position) -> None:
         tries = Tries()
-        reread_at_s = self._next_look_s()
+        reread_at_s, looks = self._next_look_s(), 0
         while position.state is PositionState.OPEN:
+            seen = self.prices.latest(position.mint)
             position, decided = await self._decide(position)
             if decided is None:
                 with trio.move_on_at(min(reread_at_s, self._due_s(position))):
-                    await self.prices.changed(position.mint)
+                    await self._another_price(position, seen)
             else:
                 tries = tries.after(await self._leave(position, decided, tries))
                 tries = await self._told(position, tries)
                 await self._rest(position, tries)
             if decided is not None or trio.current_time() >= reread_at_s:
-                position = await self._reread(position)
+                looks += 1
+                is_row = decided is not None or looks % ROW_EVERY == 0
+                position = await self._reread(position, is_row=is_row)
                 reread_at_s = self._next_look_s()
+
+    async def _another_price(self, position: Position, seen: PricePoint | None) -> None:
+        """Until reserves are told, other than those that were `seen`, that are worth a look."""
+        try:
+            fees = await self.chain.fees()
+        except ChainUnavailable:
+            await self.prices.changed(position.mint)
+            return
+
+        def matters(point: PricePoint) -> bool:
+            return is_worth_a_look(position, point, fees, self.clock.now_ms())
+
+        await self.prices.told(position.mint, seen, matters)
 
     def _next_look_s(self) -> float:
         """When the row, and what falls due by time, are looked at next, pushed price or not."""
@@ -149,10 +166,14 @@ class PositionMonitor:
         point = self.prices.latest(position.mint)
         return point is not None and awaits_pool(point.venue)
 
-    async def _reread(self, position: Position) -> Position:
-        """The row after fills and adjustments; while the database is away the monitor goes on with what it knows."""
+    async def _reread(self, position: Position, *, is_row: bool = True) -> Position:
+        """The row after fills and adjustments; while the database is away the monitor goes on with what it knows.
+
+        Where it need not be the row it is what memory has, which costs a thousand positions no thousand rows a second.
+        """
         try:
-            return await self.store.position(self.position_id) or position
+            known = None if is_row else await self.store.remembered_position(self.position_id)
+            return known or await self.store.position(self.position_id) or position
         except StoreUnavailable as error:
             log.warning("position_not_reread", position=position.id, reason=str(error))
             return position
@@ -161,29 +182,30 @@ class PositionMonitor:
         """The position with its newest peak, and what to do now."""
         if self.forced is not None:
             return position, Exit(self.forced, BPS, 0)
-        if (rug := rug_exit(position, self.rugs.news(position.mint))) is not None:
+        looks_for_rugs = position.plan.rug_share_bps is not None  # no other plan asks what is known of its token
+        if looks_for_rugs and (rug := rug_exit(position, self.rugs.news(position.mint))) is not None:
             return position, rug
         point = self.prices.latest(position.mint)
-        if point is None or _is_from_before(point, position):
+        if point is None or is_from_before(point, position):
             return position, due_by_time(position, self.clock.now_ms())
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
-            worth(position, point.venue, fees)
+            worth_now = worth(position, point.venue, fees)
         except AwaitsPoolError:
             await self._tell_of_wait(position)
             return position, None
         except (QuoteError, ChainUnavailable) as error:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
             return position, due_by_time(position, self.clock.now_ms())
-        position = await self._at_its_peak(position, point.venue, fees)
+        position = await self._at_its_peak(position, point.venue, fees, worth_now)
         await self._at_its_fullest(position, point.venue)
-        fullest = self.rugs.news(position.mint).pool
+        fullest = self.rugs.news(position.mint).pool if looks_for_rugs else None
 
         def decide(venue: Venue) -> Exit | None:
             if (emptied := liquidity_exit(position, fullest, venue)) is not None:
                 return emptied
-            worth_lamports = self._worth(position, venue, fees)
+            worth_lamports = worth_now if venue is point.venue else self._worth(position, venue, fees)
             return None if worth_lamports is None else decide_exit(position, worth_lamports, self.clock.now_ms())
 
         return position, await self._borne_out.exit_of(position.mint, point.venue, decide)
@@ -195,10 +217,10 @@ class PositionMonitor:
         except QuoteError:
             return None
 
-    async def _at_its_peak(self, position: Position, venue: Venue, fees: Fees) -> Position:
+    async def _at_its_peak(self, position: Position, venue: Venue, fees: Fees, worth_now: int) -> Position:
         """Remember the highest quote, where a trailing stop counts from it; never one that a single endpoint made up."""
         peak_lamports = position.peak_lamports
-        if position.plan.trailing_stop_bps is None or (self._worth(position, venue, fees) or 0) <= peak_lamports:
+        if position.plan.trailing_stop_bps is None or worth_now <= peak_lamports:
             return position
         proceeds_lamports = await self._borne_out.least(
             position.mint, venue, lambda shown: self._worth(position, shown, fees) or 0
@@ -375,8 +397,3 @@ class PositionMonitor:
             log.warning("exit_stuck_not_told", position=position.id, reason=str(error))
             return tries
         return replace(tries, told_at=tries.climbs * 2)
-
-
-def _is_from_before(point: PricePoint, position: Position) -> bool:
-    """Whether an offer was seen before the position was bought: it is some seconds old when it is shared."""
-    return isinstance(point.venue, Route) and point.seen_at_ms < position.opened_at_ms

@@ -37,6 +37,9 @@ class PositionStore(Protocol):
     async def remembered_positions(self, user_id: str) -> list[Position]:
         """A user's open positions, for whoever is in a hurry: of a store that saw every change of them, nobody is asked."""
 
+    async def remembered_position(self, position_id: str) -> Position | None:
+        """An open position as this process last saw it; None for one that it does not know to be open."""
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
 

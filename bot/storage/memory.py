@@ -180,6 +180,10 @@ class MemoryPositions(MemoryTables):
     async def remembered_positions(self, user_id: str) -> list[Position]:
         return await self.open_positions(user_id)
 
+    async def remembered_position(self, position_id: str) -> Position | None:
+        found = await self.position(position_id)
+        return found if found is not None and found.state is PositionState.OPEN else None
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         await trio.lowlevel.checkpoint()
         rows = [row for row in reversed(self._positions.values()) if row.user_id == user_id]

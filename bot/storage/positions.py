@@ -183,6 +183,11 @@ class Positions(Repository):
         """It remembers nothing."""
         return await self.open_positions(user_id)
 
+    async def remembered_position(self, position_id: str) -> Position | None:
+        """It remembers nothing."""
+        found = await self.position(position_id)
+        return found if found is not None and found.state is PositionState.OPEN else None
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         return await self._database.read(_recent, user_id, limit)
 

@@ -342,6 +342,11 @@ class SpooledOrders:
         await trio.lowlevel.checkpoint_if_cancelled()
         return self._memory.open_of(user_id)
 
+    async def remembered_position(self, position_id: str) -> Position | None:
+        await self._charge.ready()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return self._memory.position_of(position_id)
+
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
         async with self._charge.writing():
             if self._charge.away is None:

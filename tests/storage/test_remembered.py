@@ -22,16 +22,21 @@ async def test_what_is_remembered_is_what_the_rows_say_after_each_change(store: 
     wallet = await enrol(store)
     assert await store.remembered_settings("u-ada") == UserSettings()
     assert await store.remembered_positions("u-ada") == []
+    assert await store.remembered_position("p-1") is None
     await store.change_settings("u-ada", lambda _: CHANGED, by="ada")
     assert await store.remembered_settings("u-ada") == CHANGED
     await bought(store, "b", wallet)
     [held] = await store.remembered_positions("u-ada")
     assert [held] == await store.open_positions("u-ada")
+    assert await store.remembered_position(held.id) == held
+    await store.note_peak(held.id, held.peak_lamports + 5, token_raw=held.token_raw)
+    assert await store.remembered_position(held.id) == await store.position(held.id)
     assert await store.remembered_positions("u-bob") == []
     sale = sell("s", wallet, token_raw=1_000)
     await sent(store, sale)
     await settled(store, sale, fill_of(sale, token_raw=1_000))
     assert await store.remembered_positions("u-ada") == []
+    assert await store.remembered_position(held.id) is None  # as of one that never was; its row says that it is closed
 
 
 async def test_nobody_is_remembered_who_is_not_there(store: Store) -> None:
@@ -45,6 +50,8 @@ async def test_behind_the_spool_nobody_is_asked_for_what_was_read_or_written_bef
     bench.link.is_away = True
     assert await bench.store.remembered_settings("u-ada") == UserSettings()
     assert [row.id for row in await bench.store.remembered_positions("u-ada")] == ["p-1"]
+    assert (await bench.store.remembered_position("p-1")) is not None
+    assert await bench.store.remembered_position("p-2") is None
     with pytest.raises(StoreUnavailable):
         await bench.link.settings("u-ada")
 

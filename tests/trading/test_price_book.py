@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
@@ -156,3 +157,64 @@ async def test_what_is_held_is_told_apart_from_what_is_only_watched(autojump_clo
         assert [mint for mint, _ in book.held()] == ["c", "b"]
         assert [point is None for _, point in book.held()] == [True, False]
     assert book.held() == []
+
+
+async def test_who_waits_for_a_price_that_matters_sleeps_through_all_others(autojump_clock: MockClock) -> None:
+    book, weighed = PriceBook(), list[int]()
+
+    def matters(point: PricePoint) -> bool:
+        weighed.append(point.venue.slot)
+        return point.venue.slot == 3
+
+    async with trio.open_nursery() as nursery:
+        with book.watching("a"):
+            nursery.start_soon(book.told, "a", None, matters)
+            await trio.testing.wait_all_tasks_blocked()
+            book.push("a", _state(30, 1))
+            book.push("a", _state(31, 2))
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(nursery.child_tasks) == 1
+            book.push("a", _state(32, 3))
+            await trio.testing.wait_all_tasks_blocked()
+            assert not nursery.child_tasks
+            book.push("a", _state(33, 4))
+    assert weighed == [1, 2, 3]
+
+
+async def test_a_price_that_came_while_the_last_one_was_looked_at_is_not_slept_through(
+    autojump_clock: MockClock,
+) -> None:
+    book = PriceBook()
+    with book.watching("a"):
+        book.push("a", _state(30, 1))
+        seen = book.latest("a")
+        with trio.move_on_after(5) as unchanged:
+            await book.told("a", seen, lambda _: True)
+        assert unchanged.cancelled_caught, "what was seen is nothing new"
+        book.push("a", _state(31, 2))
+        with trio.fail_after(1):
+            await book.told("a", seen, lambda _: True)
+
+
+async def test_an_error_while_a_price_is_weighed_is_met_by_the_sleeper_and_not_by_who_told_it(
+    autojump_clock: MockClock,
+) -> None:
+    book = PriceBook()
+    async with trio.open_nursery() as nursery:
+        with book.watching("a"):
+            nursery.start_soon(book.told, "a", None, lambda point: point.seen_at_ms < 1 // 0)
+            await trio.testing.wait_all_tasks_blocked()
+            book.push("a", _state(30, 1))
+            await trio.testing.wait_all_tasks_blocked()
+            assert not nursery.child_tasks
+
+
+async def test_whoever_sleeps_is_woken_for_what_is_known_beside_the_price(autojump_clock: MockClock) -> None:
+    book = PriceBook()
+    async with trio.open_nursery() as nursery:
+        with book.watching("a"):
+            nursery.start_soon(book.told, "a", None, lambda _: False)
+            await trio.testing.wait_all_tasks_blocked()
+            book.wake("a")
+            await trio.testing.wait_all_tasks_blocked()
+            assert not nursery.child_tasks

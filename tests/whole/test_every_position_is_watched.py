@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import trio
 from trio.testing import MockClock
 
@@ -11,11 +14,23 @@ from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
+from tests.storage.storage_samples import message
 from tests.whole.crowd import Crowd
+from tests.whole.outages import CutStore
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, make_world, open_for_entries, running_bot, until
 
 HOLD = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
+
+
+class CountingStore(CutStore):
+    """Counts how often the row of a position is asked for."""
+
+    rows = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        self.rows += name == "position"
+        return super().__getattr__(name)
 
 
 async def hold(world: World, bot: TradingBot) -> str:
@@ -83,3 +98,25 @@ async def test_a_position_whose_price_is_no_longer_read_is_not_watched(autojump_
         crowd.blur(position.mint, blurred=False)
         await until(lambda: len(missed(world)) == 2, within_s=90)
         assert "read again" in missed(world)[1]
+
+
+async def test_of_ten_looks_at_a_held_position_one_reads_its_row(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    world.database = counting = CountingStore(world.store)
+    async with running_bot(world) as bot:
+        await hold(world, bot)
+        counting.rows = 0
+        await trio.sleep(60)
+        assert 5 <= counting.rows <= 7
+
+
+async def test_a_row_that_was_closed_behind_the_bot_is_watched_no_longer_than_ten_looks(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        position_id = await hold(world, bot)
+        [user] = await world.store.users()
+        now_ms = world.clock.now_ms()
+        await world.store.adjust(position_id, 0, evidence="by hand", now_ms=now_ms, message=message("m", user.id))
+        await until(lambda: position_id not in bot.looks, within_s=11)
