@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -66,6 +65,7 @@ from bot.profiles import (
 from bot.reminders import keep_reminders
 from bot.runtime_config import RuntimeConfig, loaded_config
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
+from bot.speech import endings, say
 from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, one_error, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
@@ -134,14 +134,6 @@ def _checked_options(arguments: argparse.Namespace, directory: Path, successor: 
     return options
 
 
-def say(line: str) -> None:
-    """One line for whoever looks at the console."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nobody reads us any more
-
-
 async def _main(options: Options) -> int:
     stop = OrderlyStop(say)
     door = StartDoor(options.directory)
@@ -155,7 +147,7 @@ async def _main(options: Options) -> int:
         left=left_on_disk(options.directory / HALT_FILE, options.directory / JOURNAL_FILE),
     )
     code = 0  # a start that was given up before there was anything to stop
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*endings()) as signals:
         async with (
             trio.open_nursery() as nursery,
             loop_watchdog(liveness.LOOP_STALL_S, log_report, liveness.log_loop_stall) as loop,

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused or failed with one clear line on stderr, 2 wrong u
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
 from bot.trace_text import diag_text, trace_text
 from bot.train_cli import add_train, run_training
 
+NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
 LOCALNET = "localnet"  # the chain's own folder in the bot's directory
@@ -170,7 +172,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return localnet_main(behind, DatabaseFaults())
     arguments = _parser().parse_args(words)
     try:
-        return _run_verb(arguments)
+        code = _run_verb(arguments)
+        sys.stdout.flush()
+        return code
     except control.NotRunning as error:
         print(f"bot: {error}", file=sys.stderr)
         return EXIT_NOT_RUNNING
@@ -181,8 +185,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_REFUSED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _nobody_reads()
         return EXIT_REFUSED
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN:
+            raise
+        _nobody_reads()
+        print(f"bot: {error.filename or 'the output'}: cannot be written: {error.strerror}", file=sys.stderr)
+        return EXIT_REFUSED
+
+
+def _nobody_reads() -> None:
+    """What is still to be written to the standard output goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _behind_localnet(words: Sequence[str]) -> list[str] | None:

@@ -134,12 +134,12 @@ class RealBot:
                 start_new_session=True,
             )
 
-    def stop(self) -> None:
-        """SIGTERM; the bot ends with exit code 0 within 10 s and leaves no process behind. No actor had crashed."""
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """A signal; the bot ends with exit code 0 within 10 s and leaves no process behind. No actor had crashed."""
         self._check_alive()
         assert self.process is not None
         started_s = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(by)
         try:
             code = self.process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -147,7 +147,7 @@ class RealBot:
         self.process = None
         assert code == 0, f"it ended with exit code {code}\n{self.told()}"
         left = processes_of(self.directory)
-        assert not left, f"left running {time.monotonic() - started_s:.1f} s after SIGTERM: {left}"
+        assert not left, f"left running {time.monotonic() - started_s:.1f} s after {by.name}: {left}"
 
     def ended_by_itself(self, *, within_s: float) -> int | None:
         """Wait for the process to end; its exit code, negative for a signal, or None when it still runs after that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_a_change_holds_at_once_and_over_a_restart_and_is_taken_back() -> None:
         (bot.directory / "bot.toml").write_text(FAST.replace("[trading]\n", "[trading]\nmax_open_positions = 7\n"))
         audited = rows_of_running(bot.directory, "select actor from audit where action = 'config changed' order by id")
         assert [row["actor"].split()[0] for row in audited] == ["operator", "bot.toml"]
-        bot.stop()
+        bot.stop(signal.SIGHUP)  # a terminal that goes away is no kill: the stop is orderly, and everything comes back
         bot.start()
         bot.until_open()
         assert value(bot, "trading.max_trade_sol")["value"] == "0.01"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import trio
 
 from bot.clock import system_clock
 from bot.errors import StartupError
+from bot.speech import endings
 from bot.web.dashboard.door import Door
 from bot.web.dashboard.feed import Feed
 from bot.web.dashboard.sessions import Sessions, token_file
@@ -27,7 +27,7 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0
 
 
 def main(socket_path: Path, directory: Path, *, port: int, token: str | None, names: list[str]) -> int:
-    """Serve the dashboard of the bot behind a control socket until SIGTERM or SIGINT; returns the exit code 0.
+    """Serve the dashboard of the bot behind a control socket until a signal ends it; returns the exit code 0.
 
     Raises StartupError where the port is taken, the token cannot be used or a name is none.
     """
@@ -48,7 +48,7 @@ async def _serve(socket_path: Path, port: int, token: Path, names: frozenset[str
         raise StartupError(f"{HOST}:{port} cannot be listened on ({error.strerror}); give another --port") from None
     bound = int(listener.socket.getsockname()[1])
     door = Door(Site(feed, sessions, socket_path, token_at=str(token), port=bound, names=names).answer)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*endings()) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(feed.run)
             nursery.start_soon(_look_at_token, sessions)
