@@ -89,6 +89,10 @@ class Talk:
                     return photos[number - 1]
                 await trio.sleep(0.1)
 
+    async def agrees(self) -> str:
+        """Agree to the terms, and hear of the wallet that is made then."""
+        return await self.asks("/start agree", "Your wallet is")
+
     async def confirms(self, words: str, *, within_s: float = 30) -> str:
         """Wait for a card, confirm it, and hear an answer with these words in it."""
         await self.hears("Nothing is sent yet", within_s=within_s)

@@ -24,7 +24,7 @@ async def test_those_who_paid_for_a_token_warn_of_it_and_the_opinion_hears_them(
     async with bot_on_telegram(boss, monkeypatch, admission=Admission(frozenset({BOSS}))) as bot:
         mint = await token_on_the_market(boss)
         for talk in (boss, bystander, *raters):
-            await talk.asks("/start agree", "Your wallet is")
+            await talk.agrees()
         await bystander.asks(f"/community {mint}", "Nobody has rated")
         await bystander.asks(f"/rate_token {mint} 10 best https://evil.example", 'Others read: "best …".')
         for talk in (boss, *raters):
@@ -61,7 +61,7 @@ async def test_what_cannot_be_said_of_a_token_is_refused_in_a_line(
     talk = make_talk(912)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         for arguments, words in (
             ("", "usage: /rate_token"),
             (mint, "usage: /rate_token"),
@@ -88,7 +88,7 @@ async def test_points_come_for_trades_and_ratings_once_each(
     talk = make_talk(913)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         await talk.asks("/rewards", "You have 100 points:")
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")

@@ -20,8 +20,7 @@ NO_OFFER = "There is no such offer for you, or not any more"
 
 
 async def agreed(talk: Talk) -> Talk:
-    talk.say("/start agree")
-    await talk.hears("Your wallet is")
+    await talk.agrees()
     return talk
 
 

@@ -84,7 +84,7 @@ async def test_a_leader_is_copied_watched_and_left(autojump_clock: MockClock, mo
     talk = make_talk(3)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         crowd, leader = await leader_of(talk)
         await talk.asks("/copies", "You copy nobody")
         card = await talk.asks(f"/copy_trader {leader} 0.1 drawdown=1 hours=0-24", "SOL for each buy of his")
@@ -128,7 +128,7 @@ async def test_whoever_stops_with_sell_is_sold_out(autojump_clock: MockClock, mo
     talk = make_talk(4)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         crowd, leader = await leader_of(talk)
         await talk.asks(f"/copy_trader {leader} 0.1 exact", "what he spends, at most 0.1 SOL a trade")
         talk.press("Confirm")
@@ -149,7 +149,7 @@ async def test_whoever_panics_is_bought_nothing_more_by_copies_although_he_resum
     talk = make_talk(6)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         crowd, leader = await leader_of(talk)
         await talk.asks(f"/copy_trader {leader} 0.1", "SOL for each buy of his")
         talk.press("Confirm")
@@ -179,7 +179,7 @@ async def test_nobody_copies_himself_a_circle_or_somebody_who_does_not_let_him(
 ) -> None:
     talk = make_talk(5)
     async with bot_on_telegram(talk, monkeypatch):
-        told = await talk.asks("/start agree", "Your wallet is")
+        told = await talk.agrees()
         own = told.partition("Your wallet is ")[2].split(".")[0]
         registrar = Registrar(talk.world.store, talk.world.vault, talk.world.clock, Mode.LIVE, talk.world._fund)
         bob = await registrar.ensure("bob", UserSettings())

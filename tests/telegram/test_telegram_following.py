@@ -45,7 +45,7 @@ async def test_followed_wallets_are_ranked_by_what_their_rounds_came_to_also_aft
     for trader in (1, 9, GOOD, BAD, HOLDS):
         crowd._trader(trader)
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         for trader, label in ((BAD, "late one"), (GOOD, "early one"), (HOLDS, "")):
             await talk.asks(f"/track {crowd.address(trader)} {label}", "recorded from now on")
         assert "has not traded" in await talk.asks("/track", "You follow 3 of at most 50 wallets")
@@ -87,7 +87,7 @@ async def test_somebody_else_sees_no_labels_and_follows_with_a_button(
     async with bot_on_telegram(talk, monkeypatch) as bot:
         await talk.world.store.track(TrackedWallet(user.id, str(leader.pubkey()), "secret label", 0))
         await bot.hunt.tracking_changed()
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         await trio.sleep(40)
         crowd.buy(crowd.launch(), GOOD, LAMPORTS_PER_SOL)
         await trio.sleep(70)
@@ -107,7 +107,7 @@ async def test_who_was_early_in_three_tokens_that_rose_is_offered_and_followed_w
     for trader in (1, 9, GOOD, BAD):
         crowd._trader(trader)
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         await talk.asks("/rankings discovered", "No wallet has been early in three tokens")
         for _ in range(3):
             mint = crowd.launch()

@@ -79,7 +79,7 @@ async def _play(patch: pytest.MonkeyPatch, typed: Sequence[str], forged: Sequenc
     telegram = talk.telegram
     assert isinstance(telegram, MemoryTelegram)
     async with bot_on_telegram(talk, patch, admission=admission):
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         for text in typed:
             telegram.say(talk.person, text)
             await trio.sleep(ANSWER_S)
@@ -103,7 +103,7 @@ async def test_a_tokens_name_acts_in_no_message_of_its_whole_life(
 ) -> None:
     talk = make_talk(2)
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.asks("/start agree", "Your wallet is")
+        await talk.agrees()
         crowd = Crowd(talk.world.chain)
         for trader in range(1, 4):
             crowd._trader(trader)

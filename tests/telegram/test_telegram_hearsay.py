@@ -96,8 +96,7 @@ async def test_a_token_with_what_others_say_of_it_while_they_say_it(
     chain = talk.world.chain
     talk.world.tellers = in_process_tellers(chain)
     async with bot_on_telegram(talk, monkeypatch) as bot:
-        talk.say("/start agree")
-        await talk.hears("Your wallet is")
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         said = await talk.asks(f"/info {mint}", "calls itself Token 1")
         assert "DexScreener has nothing about it" in said, "it is not listed at once"

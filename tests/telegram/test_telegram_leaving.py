@@ -11,8 +11,7 @@ from tests.whole.virtual import pausing
 
 
 async def _joins(talk: Talk) -> None:
-    talk.say("/start agree")
-    await talk.hears("Your wallet is")
+    await talk.agrees()
 
 
 async def test_whoever_leaves_sells_first_and_is_a_stranger_afterwards(

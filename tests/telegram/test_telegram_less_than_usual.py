@@ -27,8 +27,7 @@ async def test_a_token_that_only_an_aggregator_trades_is_described_as_what_it_is
 ) -> None:
     talk = make_talk(4)
     async with bot_on_telegram(talk, monkeypatch):
-        talk.say("/start agree")
-        await talk.hears("Your wallet is")
+        await talk.agrees()
         told = await talk.asks(f"/info {elsewhere.MINT}", "Who launched it, and when, is not known.")
         assert "the markets where it trades are among them, and its creator is not known" in told
         card = await talk.asks(f"/buy {elsewhere.MINT} 0.1", "the fees of the markets where it trades are in it")

@@ -14,7 +14,7 @@ async def test_a_limit_of_a_strategy_is_set_and_the_value_that_counts_is_named(
     talk = make_talk(seed=1)
     async with bot_on_telegram(talk, monkeypatch):
         await talk.asks("/start", "Send /start agree")
-        await talk.asks("/start agree", "Your wallet")
+        await talk.agrees()
         await talk.asks("/settings manual_trade", "Effective 1 SOL, by your max_trade; yours is off")
         await talk.asks("/settings manual_trade 2", "Effective 1 SOL, by your max_trade; yours is 2 SOL")
         await talk.asks("/settings max_trade 5000", "Effective 1 SOL, by the operator's limit; yours is 5000 SOL")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -12,13 +15,19 @@ from bot.telegram.opinion_text import unseen_lines
 from bot.telegram.words import short
 from bot.trading.intent import Context
 from bot.trading.signal import Action
+from bot.tree import TradingBot
 from tests.market.social_doubles import in_process_social
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk
 from tests.whole.crowd import Crowd
 
 
-async def agrees(talk: Talk) -> None:
-    await talk.asks("/start agree", "Your wallet is")
+@asynccontextmanager
+async def begun(seed: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Talk, TradingBot]]:
+    """A conversation with somebody who has agreed to the terms, and the bot that he talks to."""
+    talk = make_talk(seed)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await talk.agrees()
+        yield talk, bot
 
 
 async def hot_token(talk: Talk, crowd: Crowd | None = None, *, buyers: int = 14) -> str:
@@ -43,7 +52,7 @@ async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buy
     talk = make_talk(41)
     talk.world.social = in_process_social(talk.world.chain)
     async with bot_on_telegram(talk, monkeypatch) as bot:
-        await agrees(talk)
+        await talk.agrees()
         mint = await hot_token(talk)
         said = await talk.asks(f"/ai {mint}", "confidence")
         assert "BUY, confidence " in said
@@ -77,9 +86,7 @@ async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buy
 async def test_what_is_suggested_says_why_it_is_less(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talk = make_talk(42)
-    async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+    async with begun(42, monkeypatch) as (talk, _):
         mint = await hot_token(talk)
         await talk.asks("/settings manual_trade 0.03", "manual_trade = 0.03 SOL")
         said = await talk.asks(f"/analyze {mint}", "Suggested")
@@ -95,9 +102,7 @@ async def test_what_is_suggested_says_why_it_is_less(
 async def test_no_opinion_a_poor_one_and_an_old_one_buy_nothing(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talk = make_talk(43)
-    async with bot_on_telegram(talk, monkeypatch) as bot:
-        await agrees(talk)
+    async with begun(43, monkeypatch) as (talk, bot):
         crowd = Crowd(talk.world.chain)
         poor = await hot_token(talk, crowd, buyers=2)
         judged = bot.hunt.opinions.of(poor)
@@ -126,9 +131,7 @@ async def test_no_opinion_a_poor_one_and_an_old_one_buy_nothing(
 async def test_the_best_of_the_last_minute_come_with_a_button_each(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talk = make_talk(44)
-    async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+    async with begun(44, monkeypatch) as (talk, _):
         await talk.asks("/top", "Nothing was launched in the last minute")
         mint = await hot_token(talk)
         said = await talk.asks("/top", "thinks most of")
@@ -143,9 +146,7 @@ async def test_the_best_of_the_last_minute_come_with_a_button_each(
 async def test_a_sniper_that_only_tells_says_what_it_would_buy_once_and_its_button_buys(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talk = make_talk(45)
-    async with bot_on_telegram(talk, monkeypatch) as bot:
-        await agrees(talk)
+    async with begun(45, monkeypatch) as (talk, bot):
         crowd = Crowd(talk.world.chain)
         await talk.asks("/settings snipe_tells_only on", "snipe_tells_only = on; it holds from now on")
         await talk.asks("/settings require_confirmation off", "require_confirmation = off")
@@ -173,9 +174,7 @@ async def test_a_sniper_that_only_tells_says_what_it_would_buy_once_and_its_butt
 async def test_thresholds_and_the_blacklist_count_from_the_next_token_on(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talk = make_talk(46)
-    async with bot_on_telegram(talk, monkeypatch) as bot:
-        await agrees(talk)
+    async with begun(46, monkeypatch) as (talk, bot):
         crowd = Crowd(talk.world.chain)
         await talk.asks("/snipe_enable", "The sniper is on")
         [user] = await bot.adapters.store.users()

@@ -26,7 +26,7 @@ async def molly_may_be_copied(seed: int, monkeypatch: pytest.MonkeyPatch) -> Asy
     async with bot_on_telegram(ada, monkeypatch, admission=Admission(frozenset({BOSS}))):
         mint = await token_on_the_market(ada)
         for talk in (ada, bob):
-            await talk.asks("/start agree", "Your wallet is")
+            await talk.agrees()
         await ada.asks("/trader on molly", "under the handle molly")
         await ada.asks("/settings copyable on", "copyable = on")
         yield ada, bob, mint

@@ -18,17 +18,12 @@ from bot.trading.price_change import price_of
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 
 
-async def agrees(talk: Talk) -> None:
-    await talk.asks("/start", "in plain words")
-    await talk.asks("/start agree", "Your wallet is")
-
-
 async def test_a_picture_of_results_follows_each_profit(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = make_talk(301)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")
@@ -51,7 +46,7 @@ async def test_a_picture_of_the_price_has_its_history_and_the_readers_trades(
 ) -> None:
     talk = make_talk(306)
     async with bot_on_telegram(talk, monkeypatch) as bot:
-        await agrees(talk)
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         await talk.asks(f"/price {mint}", "SOL per million tokens")
         await talk.gets_photo()
@@ -89,7 +84,7 @@ async def test_a_week_of_prices_with_a_hole_is_shown_with_its_hole(
 ) -> None:
     talk = make_talk(307)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         now_ms = talk.world.clock.now_ms()
         minutes = [*range(400, 300, -1), *range(100, 0, -1)]
@@ -111,7 +106,7 @@ async def test_a_closed_position_is_shown_by_a_button_with_its_cost_and_its_loss
 ) -> None:
     talk = make_talk(308)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         await talk.asks("/share", "No position of yours has closed yet")
         mint = await token_on_the_market(talk)
         for _ in range(2):
@@ -140,7 +135,7 @@ async def test_a_closed_position_is_shown_by_a_button_with_its_cost_and_its_loss
         await talk.asks("/share nothing", "No such position of yours has closed")
         await talk.asks(f"/share {'x' * 60}", "No such position of yours has closed")
         other = Talk(talk.world, talk.telegram, person=8)
-        await agrees(other)
+        await other.agrees()
         await other.asks(f"/share {position.id}", "No such position of yours has closed")
         await other.asks("/share", "No position of yours has closed yet")
 
@@ -150,7 +145,7 @@ async def test_a_drawer_that_hangs_or_ends_delays_no_answer(
 ) -> None:
     talk = make_talk(302)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         talk.world.drawings.troubles.extend(["hangs", "ends", "ends"])
         began_s = trio.current_time()
         for _ in range(3):
@@ -168,7 +163,7 @@ async def test_no_picture_follows_while_the_database_is_away(
 ) -> None:
     talk = make_talk(303)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         talk.world.database.is_away = True
         await talk.asks("/profit", "the database is away")
         await trio.sleep(10)
@@ -183,7 +178,7 @@ async def test_a_picture_waits_when_telegram_asks_for_it_and_goes_to_nobody_who_
     talk = make_talk(304)
     assert isinstance(talk.telegram, MemoryTelegram)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         talk.telegram.ask_to_wait("send_photo", 5)
         await talk.asks("/profit", "Your result")
         await talk.gets_photo()
@@ -211,6 +206,6 @@ async def test_a_picture_that_telegram_refuses_is_told_in_a_line(
 
     monkeypatch.setattr(talk.telegram, "send_photo", takes_only_huge_ones)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         await talk.asks("/profit", "Your result")
         await talk.hears("No picture of it this time: Telegram did not take it.")

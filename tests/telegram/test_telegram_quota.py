@@ -85,7 +85,7 @@ async def test_who_asks_for_too_much_hears_when_it_goes_again_and_sells_meanwhil
     policy = replace(quick_policy(), user_credits_per_minute=20)
     async with bot_on_telegram(talk, monkeypatch, policy=policy):
         await talk.asks("/start", "Send /start agree")
-        await talk.asks("/start agree", "Your wallet")
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         await talk.orders(f"/buy {mint} 0.1", "Bought")
         await talk.asks(f"/info {mint}", "market cap")
@@ -94,7 +94,7 @@ async def test_who_asks_for_too_much_hears_when_it_goes_again_and_sells_meanwhil
         assert "Everybody has 20 requests a minute here" in refused
         other = Talk(talk.world, talk.telegram, person=talk.person + 1)
         await other.asks("/start", "Send /start agree")
-        await other.asks("/start agree", "Your wallet")
+        await other.agrees()
         await other.asks(f"/info {mint}", "market cap")
         await talk.asks("/positions", "tokens")
         await talk.orders(f"/sell {mint} all", "Sold")

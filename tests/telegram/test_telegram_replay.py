@@ -170,7 +170,7 @@ def _door_of(bot: TradingBot, talk: Talk) -> TelegramDoor:
 
 async def _comes_in(talk: Talk, person: Person) -> None:
     his = Talk(talk.world, talk.telegram, person=person.telegram_id)
-    await his.asks("/start agree", "Your wallet is")
+    await his.agrees()
     await his.asks("/settings require_confirmation off", "require_confirmation = off")
 
 

@@ -111,7 +111,7 @@ async def test_an_admin_changes_the_programs_settings_as_on_the_machine_and_take
     ada = _beside(boss, 8)
     async with bot_on_telegram(boss, monkeypatch, admission=Admission(operators=frozenset({boss.person}))) as bot:
         for one in (boss, ada):
-            await one.asks("/start agree", "Your wallet is")
+            await one.agrees()
         await ada.asks("/config", "/config is for people with the role admin; yours is basic")
         await boss.asks("/role tg-8 admin", "is admin from now on")
         told = await ada.asks("/config", "Version 0.")

@@ -42,8 +42,7 @@ class Authenticator:
 
 async def joined(talk: Talk) -> None:
     """A user with a wallet."""
-    talk.say("/start agree")
-    await talk.hears("Your wallet is")
+    await talk.agrees()
 
 
 async def secured(talk: Talk) -> Authenticator:

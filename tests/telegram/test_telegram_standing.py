@@ -19,17 +19,13 @@ def code_in(told: str) -> str:
     return told.partition("/cancel ")[2].split()[0]
 
 
-async def agrees(talk: Talk) -> None:
-    await talk.asks("/start agree", "Your wallet is")
-
-
 async def test_a_limit_buy_is_kept_fires_and_a_limit_sale_sells_it_again(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = make_talk(3)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await agrees(talk)
+        await talk.agrees()
         await talk.asks("/orders", "none waits for a price or a time")
         kept = await talk.asks(f"/limit buy {mint} 0.1 0.001 12h", "once that costs at most 0.001 SOL")
         assert "it waits until" in kept
@@ -58,7 +54,7 @@ async def test_a_breakout_waits_below_its_level_and_buys_once_the_price_has_rise
     talk = make_talk(9)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await agrees(talk)
+        await talk.agrees()
         for typed, level in (
             (f"/limit buy {mint} 0.1 above 0.2 12h", "0.2"),
             (f"/limit buy {mint} 0.1 > 0.2", "0.2"),
@@ -92,7 +88,7 @@ async def test_what_cannot_be_kept_is_said_to_be_so(autojump_clock: MockClock, m
     talk = make_talk(4)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await agrees(talk)
+        await talk.agrees()
         for arguments, words in (
             ("", "usage: /limit"),
             (f"hold {mint} 1 1", "usage: /limit"),
@@ -124,7 +120,7 @@ async def test_a_repeated_buy_is_kept_listed_and_taken_back(
     talk = make_talk(7)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await agrees(talk)
+        await talk.agrees()
         for arguments, words in (
             ("", "usage: /dca"),
             (f"{mint} 0.05 5m", "usage: /dca"),
@@ -156,8 +152,8 @@ async def test_a_refused_order_waits_and_nobody_else_can_take_it_back(
     other = Talk(talk.world, talk.telegram, person=8)
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
-        await agrees(talk)
-        await agrees(other)
+        await talk.agrees()
+        await other.agrees()
         await talk.asks("/pause", "Your entries are paused")
         kept = await talk.asks(f"/limit buy {mint} 0.1 900", "Kept: buy")
         await talk.hears("could not be sent: entries are paused")
@@ -173,7 +169,7 @@ async def test_a_token_without_a_market_of_its_own_is_not_bought_by_itself(
 ) -> None:
     talk = make_talk(6)
     async with bot_on_telegram(talk, monkeypatch):
-        await agrees(talk)
+        await talk.agrees()
         await talk.asks(f"/limit buy {elsewhere.MINT} 0.1 1", "is bought by hand only")
         await talk.asks(f"/limit buy {elsewhere.MINT} 0.1 mc=5", "market cap of this token is not known")
         await trio.sleep(1)

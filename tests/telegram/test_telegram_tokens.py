@@ -77,8 +77,7 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
 ) -> None:
     talk = make_talk(11)
     async with bot_on_telegram(talk, monkeypatch):
-        talk.say("/start agree")
-        await talk.hears("Your wallet is")
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         crowd = Crowd(talk.world.chain)
         crowd._mints = 1
@@ -141,8 +140,7 @@ async def test_a_token_that_was_asked_about_is_tracked_again_after_a_restart(
     talk = make_talk(12)
     world = talk.world
     async with bot_on_telegram(talk, monkeypatch):
-        talk.say("/start agree")
-        await talk.hears("Your wallet is")
+        await talk.agrees()
         mint = await token_on_the_market(talk)
         await talk.asks(f"/info {mint}", "What it cost before is not known here")
         await trio.sleep(90)

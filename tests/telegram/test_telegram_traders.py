@@ -38,7 +38,7 @@ async def test_a_trader_shows_his_losses_on_the_leaderboard_until_he_ends_it(
     async with bot_on_telegram(ada, monkeypatch):
         mint = await token_on_the_market(ada)
         for talk in (ada, bob):
-            await talk.asks("/start agree", "Your wallet is")
+            await talk.agrees()
         realized = await trades(ada, mint)
         assert realized < 0
         await bob.asks("/leaderboard", "nobody yet")
@@ -86,7 +86,7 @@ async def test_who_left_is_on_no_leaderboard(autojump_clock: MockClock, monkeypa
     bob = Talk(ada.world, ada.telegram, person=8)
     async with bot_on_telegram(ada, monkeypatch):
         for talk in (ada, bob):
-            await talk.asks("/start agree", "Your wallet is")
+            await talk.agrees()
         await ada.asks("/trader on molly", "under the handle molly")
         await bob.asks("/leaderboard", "1. molly (not rated yet): nothing closed")
         user = await ada.world.store.user_by_telegram_id(7)
@@ -104,7 +104,7 @@ async def test_an_admin_takes_a_trader_off_the_leaderboard_and_lets_him_back(
     ada = Talk(boss.world, boss.telegram, person=7)
     async with bot_on_telegram(boss, monkeypatch, admission=Admission(frozenset({BOSS}))):
         for talk in (boss, ada):
-            await talk.asks("/start agree", "Your wallet is")
+            await talk.agrees()
         await ada.asks("/trader on molly", "under the handle molly")
         await ada.asks("/moderate trader molly delist why", "/moderate is for people with the role admin")
         await boss.asks("/moderate trader molly", "usage: /moderate")
@@ -117,7 +117,7 @@ async def test_an_admin_takes_a_trader_off_the_leaderboard_and_lets_him_back(
         await boss.asks("/leaderboard", "nobody yet")
         await boss.asks("/trader mollybee", "an admin has delisted it: sells into his followers")
         await ada.asks("/close_account yes", "and holds when you come back")
-        await ada.asks("/start agree", "Your wallet is")
+        await ada.agrees()
         await ada.asks("/trader on dolly", "an admin has delisted you: sells into his followers")
         await boss.asks("/leaderboard", "nobody yet")
         await boss.asks("/moderate trader dolly restore", "may be on the leaderboard again")
@@ -144,7 +144,7 @@ async def test_a_follower_is_counted_and_his_gains_and_the_share_are_written_dow
     async with bot_on_telegram(ada, monkeypatch, admission=Admission(frozenset({BOSS}))):
         mint = await token_on_the_market(ada)
         for talk in (ada, bob, eve):
-            await talk.asks("/start agree", "Your wallet is")
+            await talk.agrees()
         await ada.asks("/trader on molly", "Nobody copies you by it unless you allow it with /settings copyable on")
         await ada.asks("/trader share 10%", "10 % of what a follower gains")
         assert "He does not let himself be copied." in await bob.asks("/trader molly", "[live] molly")
