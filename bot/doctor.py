@@ -41,6 +41,7 @@ HANDLES_WANTED = 4_096
 BACKUP_OLD_MS = 25 * HOUR_MS
 LOCK = "lock"  # which the first start on a data directory leaves there
 DISK = "disk"
+REFUSES_A_START = frozenset({"settings", "supervision", "master key", "database", "endpoints"})
 
 
 class Verdict(StrEnum):

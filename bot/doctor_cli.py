@@ -18,15 +18,20 @@ def add_doctor(verbs: Any) -> argparse.ArgumentParser:
     )
     add_profile(verb)
     verb.add_argument("--config", metavar="FILE", help="the bot's settings file")
+    verb.add_argument(
+        "--start", action="store_true", help="only what a start would be refused for, as before an upgrade"
+    )
     return verb
 
 
 def run_doctor(arguments: argparse.Namespace, directory: Path) -> int:
     """Look and say what was found."""
     from bot.clock import system_clock
-    from bot.doctor import Verdict, examine
+    from bot.doctor import REFUSES_A_START, Verdict, examine
 
     found = examine(directory, arguments.profile, arguments.config, system_clock())
+    if arguments.start:
+        found = [one for one in found if one.name in REFUSES_A_START]
     if arguments.json:
         print(json.dumps({"findings": [asdict(one) for one in found]}, indent=2))
     else:

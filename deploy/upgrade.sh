@@ -75,7 +75,6 @@ restart=$(why_restart)
 before=$(main_process)
 trap '' INT HUP # half of what follows is worse than its end, which comes by itself
 use "$NEW"
-began=$(date +%s)
 if [ -z "$restart" ]; then
     echo "upgrade: $VERSION gets ready beside the bot that runs"
     if in_bot hand-over; then
@@ -90,6 +89,9 @@ if [ -z "$restart" ]; then
     fi
 else
     echo "upgrade: by a restart, because $restart"
+    # What it would refuse to start for costs nobody a second as long as the old one runs.
+    "$NEW/deploy/as-unit.sh" doctor --start || { use "$OLD"; fail "$VERSION would not start; nothing was stopped"; }
+    began=$(date +%s)
     if restarted; then
         echo "upgrade: $VERSION runs"
     else

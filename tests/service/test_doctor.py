@@ -13,7 +13,7 @@ import pytest
 
 from bot.cli import main
 from bot.clock import virtual_clock
-from bot.doctor import LOCK, Finding, Verdict, examine, look_at_start
+from bot.doctor import LOCK, REFUSES_A_START, Finding, Verdict, examine, look_at_start
 from bot.errors import StartupError
 from bot.start import read_options
 from bot.storage.halt_file import HaltFile
@@ -115,6 +115,21 @@ def test_the_verb_prints_a_line_each_and_ends_with_one_where_something_is_bad(
     assert main(["doctor", "--json", "--data-dir", str(tmp_path)]) == 1
     told = json.loads(capsys.readouterr().out)["findings"]
     assert [one["verdict"] for one in told if one["name"] == "settings"] == ["bad"]
+
+
+def test_before_an_upgrade_only_what_a_start_would_be_refused_for_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "halt.json").write_text("nonsense")
+    assert main(["doctor", "--data-dir", str(tmp_path)]) == 1
+    capsys.readouterr()
+    assert main(["doctor", "--start", "--data-dir", str(tmp_path)]) == 0
+    named = [line.split(":")[0].split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert set(named) == REFUSES_A_START
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    assert main(["doctor", "--start", "--data-dir", str(tmp_path)]) == 1
+    assert "bad  database: " in capsys.readouterr().out
 
 
 class Usage(NamedTuple):
