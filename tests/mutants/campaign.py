@@ -19,11 +19,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.mutants.chain_mutants import CHAIN_MUTANTS
+from tests.mutants.copy_mutants import COPY_MUTANTS
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("bot", "actors", "tests", "supervision.toml", "pyproject.toml")
-ALL = (*MUTANTS, *CHAIN_MUTANTS)
+ALL = (*MUTANTS, *CHAIN_MUTANTS, *COPY_MUTANTS)
 EVERY_TEST = tuple(dict.fromkeys(test for mutant in ALL for test in mutant.tests))
 UNCHANGED = Mutant("the source as it is", (), EVERY_TEST)
 SEEDS = 60

@@ -22,7 +22,7 @@ from bot.trading.intent import TERMINAL, Attempt, AttemptState, Context, Intent,
 from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from bot.tree import TradingBot
-from tests.simulation.copy_checks import beyond_caps, copied_twice, without_outcome
+from tests.simulation.copy_checks import beyond_caps, copied_twice, descends_from_itself, without_outcome
 from tests.simulation.doors import Call
 from tests.simulation.troubles import BugError
 from tests.simulation.world import DoorWorld
@@ -358,5 +358,5 @@ class Safety:
         for position in self.store._positions.values():
             if position.token_raw < 0 or (position.state is PositionState.OPEN and not position.token_raw):
                 raise Violation(f"position {position.id} is {position.state} with {position.token_raw} tokens")
-        for why in (*copied_twice(self.store), *without_outcome(self.store)):
+        for why in (*copied_twice(self.store), *descends_from_itself(self.store), *without_outcome(self.store)):
             raise Violation(why)

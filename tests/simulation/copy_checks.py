@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from bot.ports import Verdict
@@ -13,6 +13,7 @@ from bot.trading.position import PositionState
 
 UNFILLED = frozenset({IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
 HOUR_MS = 3_600_000
+READ_MS = 5_000  # what a decision knows may be as old: it waits for the market
 
 
 def beyond_caps(store: MemoryStore, written: Sequence[Copy], now_ms: int) -> Iterator[str]:
@@ -36,8 +37,10 @@ def beyond_caps(store: MemoryStore, written: Sequence[Copy], now_ms: int) -> Ite
         for name, (spent, cap) in sums.items():
             if spent > cap:
                 yield f"copy {copy.key} passes the cap {name} of its rule: {spent} is above {cap}"
-        if rule.leader_user_id is not None and _copies(store, rule.leader_user_id, rule.user_id):
-            yield f"copy {copy.key} is of a leader who copies the follower"
+        if rule.leader_user_id is not None and rule.user_id in _leaders_of(
+            store, rule.leader_user_id, now_ms - READ_MS
+        ):
+            yield f"copy {copy.key} is of a leader who copies the follower, himself or through others"
 
 
 def copied_twice(store: MemoryStore) -> Iterator[str]:
@@ -59,6 +62,22 @@ def copied_twice(store: MemoryStore) -> Iterator[str]:
     for (user_id, mint, epoch), count in entered.items():
         if count > 1:
             yield f"the automated trader of {user_id} has entered {mint} {count} times in its start {epoch}"
+
+
+def descends_from_itself(store: MemoryStore) -> Iterator[str]:
+    """Copied buys of a user that would not be there without an order of his own: a circle, which would never end."""
+    for copy in store._copies.values():
+        if copy.side is not Side.BUY or copy.state is CopyState.REFUSED:
+            continue
+        users, signature = [copy.user_id], copy.signature
+        while (attempt := store._attempts.get(signature)) is not None:
+            request = store._intents[attempt.intent_id].request
+            users.append(request.user_id)
+            if not request.key.startswith("copy:") or len(users) > len(store._users):
+                break
+            signature = request.key.split(":")[2]
+        if len(set(users)) < len(users):
+            yield f"copy {copy.key} descends from an order of the same user: {' of '.join(users)}"
 
 
 def left_open(store: MemoryStore) -> dict[str, bool]:
@@ -99,9 +118,15 @@ def _has_closed(store: MemoryStore, copy: Copy) -> bool:
     return any(store._positions[one].state is PositionState.CLOSED for one in ids)
 
 
-def _copies(store: MemoryStore, user_id: str, leader_user_id: str) -> bool:
-    """Whether a user copies another one now, himself."""
-    return any(
-        (rule.user_id, rule.leader_user_id) == (user_id, leader_user_id) and rule.closed_at_ms is None
-        for rule in store._copy_rules.values()
-    )
+def _leaders_of(store: MemoryStore, user_id: str, before_ms: int) -> set[str]:
+    """Whom a user copies, himself or through others, by rules that began before this moment and have not ended."""
+    copied = defaultdict[str, set[str]](set)
+    for rule in store._copy_rules.values():
+        if rule.leader_user_id is not None and rule.closed_at_ms is None and rule.since_ms < before_ms:
+            copied[rule.user_id].add(rule.leader_user_id)
+    seen, ahead = set[str](), [user_id]
+    while ahead:
+        more = copied[ahead.pop()] - seen
+        seen |= more
+        ahead += more
+    return seen

@@ -12,7 +12,17 @@ from random import Random
 from bot.trading.limits import FLATTEN, HOLD, Ceilings, UserSettings
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from tests.simulation.events import DOINGS, Event, Kind
-from tests.simulation.plan_doings import BEGINS_S, CREATOR, TRADERS, TROUBLE_S, breakouts, followers, on_paper, owners
+from tests.simulation.plan_doings import (
+    BEGINS_S,
+    CREATOR,
+    TRADERS,
+    TROUBLE_S,
+    breakouts,
+    circles,
+    followers,
+    on_paper,
+    owners,
+)
 
 ENDPOINTS = ("all", "rpc-2", "rpc-3")  # rpc-1 is for the people, the market and the checkers
 LIES = ("stale", "empty", "genesis")
@@ -82,6 +92,7 @@ def plan_of(seed: int) -> Plan:
     events += _creator(Random(f"{seed}/creator"), [event for event in events if event.kind is Kind.LAUNCH])
     events += breakouts(Random(f"{seed}/breakouts"), len(users), tokens)
     events += followers(Random(f"{seed}/chosen leaders"), len(users), tokens)
+    events += circles(Random(f"{seed}/circles"), len(users), tokens)
     events += owners(Random(f"{seed}/second factors"), len(users))
     events += on_paper(Random(f"{seed}/resets"), len(users), tokens)
     if Random(f"{seed}/quiet").random() < 0.3:

@@ -68,6 +68,20 @@ def followers(draw: Random, users: int, tokens: int) -> Iterator[Event]:
                 yield Event(round(at_s + draw.uniform(1, 40), 2), Kind.AUTO_STOPS, user=user)
 
 
+def circles(draw: Random, users: int, tokens: int) -> Iterator[Event]:
+    """Users each of whom copies the next and the last one the first, and what one of them buys or sells by hand then."""
+    if users < 2 or draw.random() < 0.7:
+        return
+    for user in range(users):
+        yield Event(round(draw.uniform(1, 8), 2), Kind.COPIES, user=user, trader=0, name="0.03 min=0.001 again=on")
+    for _ in range(draw.randint(2, 5)):
+        at_s, user, token = round(draw.uniform(16, TROUBLE_S), 2), draw.randrange(users), draw.randrange(tokens)
+        yield Event(at_s, Kind.BUY, user=user, token=token, amount=draw.choice((2, 4)) * LAMPORTS_PER_SOL // 100)
+        if draw.random() < 0.4:
+            at_s = round(min(at_s + draw.uniform(3, 20), TROUBLE_S), 2)
+            yield Event(at_s, Kind.SELL, user=user, token=token, amount=draw.choice((BPS, BPS // 2)))
+
+
 def owners(draw: Random, users: int) -> Iterator[Event]:
     """Users who freeze what is theirs, and thaw it or leave that for later; who send SOL home, and take their keys out."""
     if draw.random() < 0.6:
