@@ -75,9 +75,14 @@ class PricePoller:
             await trio.sleep(LOOK_S)
 
     async def _poll(self, elsewhere: set[str]) -> None:
-        rest_s = self.policy.price_max_age_ms / 4000
+        rest_s, known_ms = self.policy.price_max_age_ms / 4000, 0
         while True:
-            stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
+            now_ms = self.clock.now_ms()
+            if now_ms < known_ms:
+                log.warning("clock_went_back", by_ms=known_ms - now_ms)
+                self.prices.forget_ages()
+            known_ms = now_ms
+            stale = self.prices.older_than(now_ms - self.policy.price_max_age_ms // 2)
             of_others: list[str] = []
             of_anybody: list[str] = []
             for mint in stale:

@@ -78,7 +78,7 @@ class SaleFollower:
         now_ms = self.clock.now_ms()
         tried_at_ms = max(newest.created_at_ms, self._asked_at_ms.get(intent.id, 0))
         failed = self.in_flight.to_quote_again(intent.id) is not None
-        if not failed and now_ms - tried_at_ms < WAIT_SLOTS * SLOT_MS:
+        if not failed and 0 <= now_ms - tried_at_ms < WAIT_SLOTS * SLOT_MS:  # below 0 the clock went back
             return
         self._asked_at_ms[intent.id] = now_ms
         rung = rung_of(newest.number, intent.request.slippage_bps, _reason(intent), simulated=failed)

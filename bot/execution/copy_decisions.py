@@ -95,8 +95,11 @@ class CopyDecisions:
             log.info("leader_swap_ignored", leader=swap.wallet, mint=swap.mint, signature=swap.signature, code=code)
             await self.store.decide_copies(signal, [])
             return []
-        rules = [rule for rule in await self.store.copy_rules(leader=swap.wallet) if rule.since_ms <= swap.seen_at_ms]
-        copies = await (self._buys(swap, rules) if swap.side is Side.BUY else self._sales(swap, rules))
+        rules = await self.store.copy_rules(leader=swap.wallet)
+        if swap.side is Side.BUY:
+            copies = await self._buys(swap, [rule for rule in rules if rule.since_ms <= swap.seen_at_ms])
+        else:
+            copies = await self._sales(swap, rules)
         written = await self.store.decide_copies(signal, copies)
         self.look.decided += 1
         refused = [copy for copy in written if copy.state is CopyState.REFUSED]
@@ -121,7 +124,10 @@ class CopyDecisions:
         return ignored(swap, [one for one in latest if one.signature != swap.signature])
 
     async def _sales(self, swap: LeaderSwap, rules: Sequence[CopyRule]) -> list[Copy]:
-        """A sale is owed to every follower whose copies hold the token, or may come to; nothing stops it."""
+        """A sale is owed to every follower whose copies hold the token, or may come to; nothing stops it.
+
+        Nor does a clock that went back, by which it was seen before its rule began.
+        """
         staked = await self.store.staked_rules(swap.wallet, swap.mint)
         return [self._copy(rule, swap) for rule in drawn(swap.signature, rules) if rule.id in staked]
 

@@ -289,6 +289,14 @@ class PriceBook:
             stale += _oldest_first(old)
         return stale
 
+    def forget_ages(self) -> None:
+        """The clock went back: no moment at which anything was read can be compared with now, so all counts as never read."""
+        for mint, entry in self._entries.items():
+            entry.read_at_ms = 0
+            if entry.watchers:
+                self._put(mint, entry)
+        self._answered_at_ms = 0
+
     def read_again(self, mint: str) -> int:
         """Count one more reading of a watched mint; how many there were before it since it is watched."""
         entry = self._entries.get(mint)

@@ -265,3 +265,15 @@ async def test_a_sale_that_a_life_finds_owed_is_tried_however_long_nobody_was_th
         [told] = await scene.store.copies_of(sale.user_id, 1)
         ends.append((told.copy.code, desk.asked > 1))
     assert ends == [("nothing_to_sell", True), ("given_up", True)]
+
+
+async def test_a_sale_that_was_seen_before_its_rule_began_by_a_clock_that_went_back_is_owed(
+    autojump_clock: MockClock,
+) -> None:
+    scene = await followed()
+    await hold_a_copy(scene)
+    [rule] = await scene.store.copy_rules()
+    await scene.trades(Side.SELL, HELD, ago_ms=scene.decisions.clock.now_ms() - rule.since_ms + 60_000)
+    await scene.decides()
+    [(sale, _)] = scene.owed
+    assert (sale.side, sale.rule_id) == (Side.SELL, rule.id)

@@ -141,3 +141,19 @@ async def test_nobody_decides_by_what_was_only_followed(autojump_clock: MockCloc
     assert book.latest("mint") is None
     book.unfollow("mint")
     assert book.newest() == []
+
+
+async def test_after_the_clock_went_back_every_price_is_read_again_at_once(autojump_clock: MockClock) -> None:
+    real, back_ms = virtual_clock(trio.current_time, epoch_ms=10**12, seed=1), 0
+    clock = replace(real, now_ms=lambda: real.now_ms() - back_ms)
+    book, chain, policy = PriceBook(), FarChain(), quick_policy()
+    poller = PricePoller(cast(Chain, chain), book, clock, policy, None, lambda *_: None, lambda *_: None)
+    with book.watching("Held"):
+        async with open_supervisor(SupervisorSpec("links", "one_for_one", (ChildSpec("poller", poller.run),))):
+            await trio.sleep(5)
+            back_ms, before = 3_600_000, chain.asked["Held"]
+            await trio.sleep(2 * policy.price_max_age_ms / 1000)
+            assert chain.asked["Held"] > before
+            seen_ms = book.oldest_seen_ms()
+            assert seen_ms is not None
+            assert 0 <= clock.now_ms() - seen_ms <= policy.price_max_age_ms
