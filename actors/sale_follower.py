@@ -19,7 +19,7 @@ from bot.errors import Unavailable
 from bot.execution.in_flight import Followed, InFlight
 from bot.ports import Desk, Submitted
 from bot.trading.exits import ExitReason
-from bot.trading.intent import Intent, Side
+from bot.trading.intent import Attempt, Intent, Side
 from bot.trading.ladder import WAIT_SLOTS, rung_of
 from bot.trading.landing import SLOT_MS
 
@@ -36,7 +36,7 @@ class SaleFollower:
     in_flight: InFlight
     clock: Clock
     orphans: Callable[[], list[str]]
-    _asked_at_ms: dict[str, int] = field(default_factory=dict)  # by intent, since it cannot be signed again at will
+    _asked_at_s: dict[str, float] = field(default_factory=dict)  # by intent, since it cannot be signed again at will
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
@@ -46,9 +46,7 @@ class SaleFollower:
             except Unavailable as error:
                 log.info("sale_follower_waits", reason=str(error))
                 waiting = {}
-            self._asked_at_ms = {
-                intent_id: at_ms for intent_id, at_ms in self._asked_at_ms.items() if intent_id in waiting
-            }
+            self._asked_at_s = {intent_id: at_s for intent_id, at_s in self._asked_at_s.items() if intent_id in waiting}
             for intent in waiting.values():
                 await self._sign_again(intent)
             await trio.sleep(LOOK_S)
@@ -75,17 +73,23 @@ class SaleFollower:
         )
         if newest is None:
             return
-        now_ms = self.clock.now_ms()
-        tried_at_ms = max(newest.created_at_ms, self._asked_at_ms.get(intent.id, 0))
         failed = self.in_flight.to_quote_again(intent.id) is not None
-        if not failed and 0 <= now_ms - tried_at_ms < WAIT_SLOTS * SLOT_MS:  # below 0 the clock went back
+        if not failed and self._has_waited_ms(newest) < WAIT_SLOTS * SLOT_MS:
             return
-        self._asked_at_ms[intent.id] = now_ms
         rung = rung_of(newest.number, intent.request.slippage_bps, _reason(intent), simulated=failed)
         answer = await self.desk.again(intent, rung)
+        self._asked_at_s[intent.id] = trio.current_time()
         self.in_flight.tried_again(intent.id)
         if not isinstance(answer, Submitted):
             log.info("sale_not_signed_again", intent=intent.id, code=answer.code, reason=answer.reason)
+
+    def _has_waited_ms(self, newest: Attempt) -> float:
+        """How long nothing has been tried. An attempt of an earlier life is as old as the clock says, unless that went back."""
+        asked_at_s = self._asked_at_s.get(newest.intent_id)
+        if asked_at_s is not None:
+            return (trio.current_time() - asked_at_s) * 1000
+        age_ms = self.clock.now_ms() - newest.created_at_ms
+        return age_ms if age_ms >= 0 else float("inf")
 
 
 def _reason(intent: Intent) -> ExitReason:
