@@ -58,11 +58,17 @@ why_restart() {
     if [ -n "$VAULT" ]; then echo "the vault's unit is restarted with it"
     elif ! systemctl is-active --quiet trading-bot; then echo "the bot does not run"
     elif ! [ -e "$OLD/bot/hand_over.py" ]; then echo "$OLD knows no hand-over yet"
+    elif ! [ -e "$NEW/bot/hand_over.py" ]; then echo "$VERSION knows no hand-over yet"
     elif ! cmp -s "$NEW/deploy/trading-bot.service" /etc/systemd/system/trading-bot.service; then echo "its unit is another one"
     elif [ -n "$(find /etc/trading-bot/environment /etc/credstore /etc/systemd/system/trading-bot.service.d \
         -newermt "$(systemctl show --timestamp=unix -P ActiveEnterTimestamp trading-bot)" 2> /dev/null)" ]; then
         echo "settings, credentials or drop-ins were changed since its start"
     fi
+}
+
+# A version of before the verb's option is not asked.
+would_start() {
+    ! "$NEW/.venv/bin/bot" doctor --help | grep -q -e --start || "$NEW/deploy/as-unit.sh" doctor --start
 }
 
 back() {
@@ -90,7 +96,7 @@ if [ -z "$restart" ]; then
 else
     echo "upgrade: by a restart, because $restart"
     # What it would refuse to start for costs nobody a second as long as the old one runs.
-    "$NEW/deploy/as-unit.sh" doctor --start || { use "$OLD"; fail "$VERSION would not start; nothing was stopped"; }
+    would_start || { use "$OLD"; fail "$VERSION would not start; nothing was stopped"; }
     began=$(date +%s)
     if restarted; then
         echo "upgrade: $VERSION runs"
