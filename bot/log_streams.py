@@ -1,21 +1,26 @@
 """One file a day for each stream of the log: trades, signals, errors, and whatever else happens (D-16).
 
 Beside the journal, or the one file that stands for it: what people look for months later is not to go with what a busy day logs.
-A line stands in the stream of its event, and from level error on in that of errors too. A disk that is full raises nothing here.
+A line stands in the stream of its event, and from level error on in that of errors too. A thread of its own writes: a disk that
+is full or hangs raises nothing here and holds up nobody. Lines wait for it within a bound; beyond it they are lost and counted.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import IO, Any, Final
 
 PART_BYTES: Final = 50_000_000  # of a file; a day may have several
+LINES_MAX: Final = 20_000  # that wait for a disk; the journal has them
+GATHER_S: Final = 0.05  # a line waits so long for others, which are written with it
+CLOSES_WITHIN_S: Final = 1.0
 DAY = "2026-01-31"
 ENDING = ".log"
 
@@ -78,14 +83,17 @@ class _File:
     _size: int = 0
     _said: bool = False
 
-    def write(self, day: str, text: str) -> None:
+    def write(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Write the lines of a moment, each with its day."""
         try:
-            if self._out is None or day != self._day or self._size >= PART_BYTES:
-                self._turn(day)
-            assert self._out is not None
-            self._out.write(f"{text}\n")
-            self._out.flush()
-            self._size += len(text) + 1
+            for day, text in lines:
+                if self._out is None or day != self._day or self._size >= PART_BYTES:
+                    self._turn(day)
+                assert self._out is not None
+                self._out.write(f"{text}\n")
+                self._size += len(text) + 1
+            if self._out is not None:
+                self._out.flush()
         except (OSError, ValueError) as error:
             self._tell(error)
         else:
@@ -147,19 +155,67 @@ class LogStreams:
     bytes_max: int
     _files: dict[str, _File] = field(init=False)
     _lock: Lock = field(default_factory=Lock)
+    _waiting: deque[tuple[Sequence[str], str, str]] = field(default_factory=deque)
+    _news: Event = field(default_factory=Event)
+    _ends: Event = field(default_factory=Event)
+    _writer: Thread | None = None
+    _lost: int = 0
 
     def __post_init__(self) -> None:
         self._files = {stream.name: _File(self.folder, stream, self.bytes_max) for stream in STREAMS}
 
+    @property
+    def waiting(self) -> int:
+        """How many lines wait for their file."""
+        return len(self._waiting)
+
     def take(self, event: Mapping[str, Any], text: str) -> None:
-        """Write one finished line of an event, whose time is in it."""
-        day = str(event.get("timestamp", DAY))[: len(DAY)]
-        with self._lock:
-            for name in streams_of(event):
-                self._files[name].write(day, text)
+        """Have one finished line of an event written, whose time is in it; waits for no disk."""
+        if len(self._waiting) >= LINES_MAX:
+            self._lost += 1
+            return
+        self._waiting.append((streams_of(event), str(event.get("timestamp", DAY))[: len(DAY)], text))
+        if self._writer is None:
+            self._begin()
+        if not self._news.is_set():
+            self._news.set()
 
     def close(self) -> None:
-        """End all files; a line after that opens them again."""
+        """Write what waits and end all files, within a second; a line after that opens them again."""
+        writer = self._writer
+        if writer is None:
+            return
+        self._ends.set()
+        self._news.set()
+        writer.join(CLOSES_WITHIN_S)
+
+    def _begin(self) -> None:
         with self._lock:
-            for file in self._files.values():
-                file.close()
+            if self._writer is None:
+                self._writer = Thread(target=self._keep_writing, name="log streams", daemon=True)
+                self._writer.start()
+
+    def _keep_writing(self) -> None:
+        while not self._ends.is_set():
+            self._news.wait()
+            self._ends.wait(GATHER_S)
+            self._news.clear()
+            self._write_what_waits()
+        self._write_what_waits()
+        for file in self._files.values():
+            file.close()
+        with self._lock:
+            self._ends.clear()
+            self._writer = None
+
+    def _write_what_waits(self) -> None:
+        lines: dict[str, list[tuple[str, str]]] = {}
+        while self._waiting:
+            names, day, text = self._waiting.popleft()
+            for name in names:
+                lines.setdefault(name, []).append((day, text))
+        for name, those in lines.items():
+            self._files[name].write(those)
+        if (lost := self._lost) and lines:
+            self._lost = 0
+            print(f"{self.folder}: the disk was slow: {lost} lines are missing in the streams", file=sys.stderr)

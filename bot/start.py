@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import fcntl
 import os
 import stat
@@ -120,7 +121,9 @@ def _streams(chosen: settings.Logs, directory: Path) -> LogStreams | None:
         return None
     folder = directory / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return LogStreams(folder, chosen.stream_max_mb * 1_000_000)
+    streams = LogStreams(folder, chosen.stream_max_mb * 1_000_000)
+    atexit.register(streams.close)
+    return streams
 
 
 def _log_file(directory: Path) -> Path | None:

@@ -28,6 +28,7 @@ from tests.bench.flatten import flatten
 from tests.bench.footprint import footprint
 from tests.bench.launch import launch, launch_alone
 from tests.bench.lifecycle import restart, spawn, stop, storm
+from tests.bench.log_lines import log_lines
 from tests.bench.mail import mail
 from tests.bench.market import decode, features
 from tests.bench.measure import wall_s
@@ -61,6 +62,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "scores": scores,
     "reads": reads,
     "vault": vault,
+    "log_lines": log_lines,
     "trade": trade,
     "entry": entry,
     "launch": launch,

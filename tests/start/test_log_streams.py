@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import os
 import threading
+import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,12 @@ from bot.log_streams import ERRORS, SIGNALS, STREAMS, SYSTEM, TRADES, LogStreams
 
 ROOT = Path(__file__).parents[2]
 KEPT = {"trades": 90, "signals": 30, "errors": 30, "system": 14}
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written is looked at after it was, however slow the machine; an ending bot waits for a second."""
+    monkeypatch.setattr(log_streams, "CLOSES_WITHIN_S", 60)
 
 
 def event(name: str, day: str = "2026-09-21", level: str = "info") -> dict[str, Any]:
@@ -125,12 +134,40 @@ def test_a_folder_that_is_gone_is_said_once_and_written_to_again(
     streams = LogStreams(folder, 10**9)
     for _ in range(3):
         streams.take(event("noise"), "lost")
+        streams.close()
     assert capsys.readouterr().err.count("the system log cannot be written: ") == 1
     folder.mkdir()
     streams.take(event("noise"), "kept")
     streams.close()
     assert "written again" in capsys.readouterr().err
     assert lines(folder, "system") == ["kept"]
+
+
+def test_a_disk_that_hangs_holds_up_nobody_and_what_it_does_not_take_is_bounded_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that nobody reads is such a disk: to open it waits for its reader."""
+    monkeypatch.setattr(log_streams, "LINES_MAX", 10)
+    file = tmp_path / "system-2026-09-21.log"
+    os.mkfifo(file)
+    streams = LogStreams(tmp_path, 10**9)
+    streams.take(event("noise"), "line 0")
+    until(lambda: not streams.waiting)  # somebody has it, who stands before the disk now
+    for number in range(1, 31):
+        streams.take(event("noise"), f"line {number}")
+    assert streams.waiting == 10
+    with file.open(encoding="ascii") as disk:
+        assert [disk.readline() for _ in range(11)] == [f"line {number}\n" for number in range(11)]
+        streams.close()
+    assert "20 lines are missing in the streams" in capsys.readouterr().err
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Another thread does it, of which no event tells."""
+    give_up_at_s = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < give_up_at_s
+        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("journal", [True, False])
