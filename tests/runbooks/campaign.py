@@ -35,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for page in together:
                 walker = Walker(bot, page, around)
                 kept.append(kept_its_word(page, partial(walked, walker)))
-                if not kept[-1]:
+                if not kept[-1]:  # the next page begins without what this one has left
                     walker.clear()
+                    bot.forgive()
             bot.stop()
     print(f"{sum(kept)} of {len(chosen)} pages kept their word")
     print(f"tried elsewhere: {', '.join(f'{page} by {place}' for page, (place, _) in ELSEWHERE.items())}")

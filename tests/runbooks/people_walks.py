@@ -87,12 +87,13 @@ def exits(walk: Walker) -> None:
     done = walk.bot.command("localnet", "fault", "fail-tx", "--for", "10m")
     assert done.returncode == 0, done.stderr
     walk.alert("could not be sold", within_s=STUCK_WITHIN_S)
-    walk.shell("grep")
     walk.type_all("supervisor", "status")
     walk.clear()
     walk.chat(person.telegram_id, f"/sell {mint} all", expects="")
     for typed in walk.of("supervisor", "restart"):
         walk.type(typed, "--yes")
+    for sniper in ("demo-1", "demo-2"):
+        walk.bot.say(sniper, "/resume")  # ten trades that failed in a row have paused what buys by itself for each
 
 
 def emergency(walk: Walker) -> None:

@@ -30,7 +30,6 @@ def monthly(walk: Walker) -> None:
     """What the market's recording of this campaign says; drills and backups have walks of their own."""
     recordings = str(walk.bot.directory / "recordings")
     put = {"DIR/recordings": recordings, "month.html": str(walk.around.files / "month.html")}
-    walk.until("a packed hour", lambda: any(Path(recordings).rglob("*.parquet")))
     walk.type_all("backtest", put=put, within_s=DRILL_WITHIN_S)
     assert (walk.around.files / "month.html").is_file()
 

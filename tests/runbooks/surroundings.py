@@ -17,7 +17,7 @@ from tests.whole.real_directory import data_directory
 from tests.whole.real_market import write_busy_market
 from tests.whole.real_telegram import TelegramOutside, telegram_outside
 
-LAUNCHES = 12_000
+LAUNCHES = 6_000
 OPERATOR = 99
 HEARTBEAT_S = 10
 SETTINGS = FAST.replace(

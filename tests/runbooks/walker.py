@@ -71,8 +71,9 @@ class Walker:
         return done.stdout
 
     def type_all(self, *words: str, put: Mapping[str, str] | None = None, within_s: float = COMMAND_WITHIN_S) -> str:
-        """Every command of the page that begins with these words; what the last one printed."""
-        return [self.type(typed, put=put, within_s=within_s) for typed in self.of(*words)][-1]
+        """Every command of the page on a line of its own that begins with these words; what the last one printed."""
+        lines = [typed for typed in self.of(*words) if typed.whole] or self.of(*words)[:1]
+        return [self.type(typed, put=put, within_s=within_s) for typed in lines][-1]
 
     def shell(self, *programs: str, put: Mapping[str, str] | None = None) -> str:
         """The page's lines that begin with one of these programs, in a shell; what they printed. Each ends well.

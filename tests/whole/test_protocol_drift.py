@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from bot.chain import layouts
 from bot.chain.launchpad_config import CONFIG_MAX_AGE_S
+from bot.errors import ChainUnavailable
 from bot.execution.event_reads import EventReads
 from bot.execution.ordered_causes import DRIFT
 from bot.localnet.addresses import GLOBAL_ACCOUNT
@@ -128,6 +129,24 @@ async def test_a_position_is_watched_and_sold_by_what_was_known_while_the_launch
         assert [position.mint for position in await world.store.open_positions()] == [held]
         crowd.sell_all(held, 7)
         await closed(world, 1)
+        assert world.reports == []
+
+
+async def test_a_bot_that_starts_while_the_launchpad_has_another_layout_waits_for_its_fees_and_crashes_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", KEEPS)
+    before = decree(world.chain, other_layout)
+    async with running_bot(world, policy=POLICY) as bot:
+        await until(lambda: is_closed(bot), within_s=60)
+        with pytest.raises(ChainUnavailable, match="the launchpad's fees cannot be read"):
+            await bot.adapters.chain.fees()
+        world.chain.cluster.chain.accounts.put(GLOBAL_ACCOUNT, before)
+        await until(lambda: not is_closed(bot), within_s=120)
+        held, _ = await two_coins(world)
+        assert isinstance(await bot.desk.submit(order(user, wallet, held, spend_lamports=TENTH)), Submitted)
+        await bought(world, 1)
         assert world.reports == []
 
 
