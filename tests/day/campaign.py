@@ -29,7 +29,7 @@ from bot.tree import TradingBot
 from tests.day.bounds import bounds, over, shorten
 from tests.day.market import LEADERS, DayMarket
 from tests.day.people import followers, snipers, talkers
-from tests.day.weigh import Weight, grown, weigh
+from tests.day.weigh import Weight, empty_caches, grown, weigh
 from tests.telegram.telegram_bot import Talk, bot_on_telegram
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import World, make_world
@@ -138,6 +138,8 @@ async def _weighed(plan: DayPlan, day: Day, world: World, bot: TradingBot, besid
     for number in range(1, looks + 1):
         began_s = time.process_time()
         await trio.sleep(plan.weighed_every_s)
+        if plan.remembered is not None:
+            empty_caches()
         weight = weigh(world.store, besides)
         day.weights.append(weight)
         sums = await world.store.day(0)
@@ -192,6 +194,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("rows, and how many came after the warm-up:")
     print("\n".join(f"  {name}: {count:,}, {more:+,}" for more, name, count in reversed(rows)))
     found = day.leaks()
+    kinds = sorted(
+        (count - day.weights[len(day.weights) // 2].kinds[name], name) for name, count in day.weights[-1].kinds.items()
+    )
+    print("instances that came in the second half: " + ", ".join(f"{name} {more:+,}" for more, name in kinds[:-9:-1]))
     print("not flat:\n" + "\n".join(f"  {line}" for line in found[:SHOWN]) if found else "flat")
     return 1 if found or day.reports else 0
 

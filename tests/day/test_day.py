@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
+from solders.pubkey import Pubkey
 
+from bot.chain.addresses import bonding_curve
 from bot.execution.price_book import PriceBook
 from tests.day.bounds import bounds, over
 from tests.day.campaign import Day, DayPlan, play
-from tests.day.weigh import Weight, grown, weigh
+from tests.day.weigh import Weight, empty_caches, grown, weigh
 
 
 @dataclass
@@ -30,6 +32,13 @@ async def test_a_book_that_grows_is_named_and_what_the_store_holds_is_not_the_bo
     assert after.rows["_rows"] == 300
     assert list(grown(before.held, after.held, by=1.1, at_least=50)) == ["PriceBook._entries"]
     assert after.own_bytes - before.own_bytes < 1_000_000, "eight kilobytes of each row are the store's"
+
+
+def test_caches_with_a_bound_are_emptied_before_a_day_with_small_memories_is_weighed() -> None:
+    bonding_curve(Pubkey.default())
+    assert bonding_curve.cache_info().currsize
+    empty_caches()
+    assert bonding_curve.cache_info().currsize == 0
 
 
 def test_a_container_without_a_bound_that_keeps_growing_is_no_flat_day() -> None:

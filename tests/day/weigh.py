@@ -81,6 +81,15 @@ def weigh(store: object, besides: Sequence[object]) -> Weight:
     )
 
 
+def empty_caches() -> None:
+    """Empty each cache of ours that has a bound, of addresses above all: a day fills none, and what went is worked out anew."""
+    gc.unfreeze()  # the collector does not tell of what is frozen
+    for one in gc.get_objects():
+        is_cache = isinstance(one, functools._lru_cache_wrapper) and str(one.__module__).startswith(OURS)
+        if is_cache and one.cache_info().maxsize is not None:
+            one.cache_clear()
+
+
 def _size(one: object) -> int:
     """In bytes, without what it refers to; a piece of a message says nothing sensible of itself."""
     return len(one) if isinstance(one, msgspec.Raw) else sys.getsizeof(one)
