@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bot import control
+from bot import control, private
 from bot.errors import BotError
+from bot.trading.units import counted
 
 STEP_S = 30.0
 PARQUET = ".parquet"
@@ -52,15 +52,13 @@ def export(socket: Path, what: str, file: str, user: str | None, days: int = 7) 
 
             write_rows(rows, path)
         else:
-            with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
-            ) as out:
+            with private.opened(path, "w", encoding="utf-8", newline="") as out:
                 _write_csv(rows, out)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise BotError(f"{file}: cannot be written: {error.strerror}; give another file") from None
-    print(f"{len(rows)} {what} are in {file}")
+    print(f"{file} has {counted(len(rows), what.removesuffix('s'))}")
     return 0
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from bot import private
+
 
 def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Every row has the same columns; the file is for its owner's eyes alone. Raises OSError."""
     table = pl.DataFrame(list(rows), infer_schema_length=None)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+    with private.opened(path, "wb") as out:
         table.write_parquet(out, compression="zstd")

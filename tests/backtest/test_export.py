@@ -115,6 +115,9 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.serve, ready.set)
             await ready.wait()
+            for name in ("fills.csv", "fills.parquet"):
+                (tmp_path / name).write_text("of last week")
+                (tmp_path / name).chmod(0o644)
             assert await verb(str(tmp_path / "fills.csv")) == 0
             assert await verb(str(tmp_path / "fills.parquet")) == 0
             assert await verb(str(tmp_path / "none.csv"), "positions") == 0
@@ -129,5 +132,6 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
     assert {row["user"] for row in rows} == {"'=demo"}  # no formula in a spreadsheet
     table = pl.read_parquet(tmp_path / "fills.parquet")
     assert table["wallet_lamports"].to_list() == list(range(1, ENTRIES + 1))
-    assert (tmp_path / "fills.parquet").stat().st_mode & 0o777 == 0o600
+    for name in ("fills.csv", "fills.parquet", "none.csv"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, "an older file was everybody's to read"
     assert (tmp_path / "none.csv").read_text() == ""
