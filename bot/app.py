@@ -77,10 +77,10 @@ from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import FileJournal
 from bot.storage.store import PostgresStore
 from bot.successor import Successor, take_successor
-from bot.supervision_operator import SupervisionOperator
-from bot.supervision_reload import SupervisionReload
-from bot.supervision_sections import outage_rules
-from bot.supervision_verbs import SupervisionVerbs
+from bot.supervision.operator import SupervisionOperator
+from bot.supervision.reload import SupervisionReload
+from bot.supervision.sections import outage_rules
+from bot.supervision.verbs import SupervisionVerbs
 from bot.take_up import lease_keeper
 from bot.telegram.gateway_pacing import PacedChat
 from bot.tellers import open_dollars, open_social, open_tellers

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
-from bot.backup_cli import add_backup, run_backup
+from bot.backups.cli import add_backup, run_backup
 from bot.config_cli import add_config, config_verb
 from bot.database_cli import add_database, run_database
 from bot.doctor_cli import add_doctor, run_doctor
-from bot.drill_cli import add_drill, run_drill
+from bot.drills.cli import add_drill, run_drill
 from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.hand_over_cli import add_hand_over, run_hand_over
@@ -27,7 +27,7 @@ from bot.paths import control_socket, data_dir
 from bot.profile_argument import add_profile
 from bot.sqlite_import import add_import, import_sqlite
 from bot.status_text import status_text
-from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
+from bot.supervision.cli import add_verbs, supervision_verb, supervisor_verb
 from bot.trace_text import diag_text, trace_text
 from bot.train_cli import add_train, run_training
 

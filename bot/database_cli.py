@@ -26,7 +26,7 @@ def run_database(arguments: argparse.Namespace, directory: Path) -> int:
     import trio
 
     from bot import logs
-    from bot.backup import place_of
+    from bot.backups.taking import place_of
     from bot.clock import system_clock
     from bot.database_move import move
     from bot.start import one_error

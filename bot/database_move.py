@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.backup import POSTGRES, Place, Say, scratch_in
-from bot.backup_archive import stamp_of
+from bot.backups.archive import stamp_of
+from bot.backups.taking import POSTGRES, Place, Say, scratch_in
 from bot.clock import Clock
 from bot.errors import StartupError
 from bot.start import locked

@@ -16,13 +16,14 @@ from pathlib import Path
 import trio
 
 from actors.runtime import SupervisionError
-from bot import control, drills, settings, supervision_sections
+from bot import control, settings
 from bot.api_keys import read_keys
-from bot.backup import Place
-from bot.backup_archive import BASED, HOUR_MS, moment_of
-from bot.backup_rounds import FREE_BAD, FREE_WARN, BackupRounds
+from bot.backups.archive import BASED, HOUR_MS, moment_of
+from bot.backups.rounds import FREE_BAD, FREE_WARN, BackupRounds
+from bot.backups.taking import Place
 from bot.clock import Clock, day_of, rfc3339_s
 from bot.compose import telegram_token
+from bot.drills import records as drills
 from bot.errors import StartupError
 from bot.execution.backup_alerts import ARCHIVE
 from bot.keys import KEY_VARIABLE
@@ -34,6 +35,7 @@ from bot.storage.cluster import program_folders
 from bot.storage.dump import is_empty, schema_version
 from bot.storage.halt_file import HaltFile
 from bot.storage.migrate import load
+from bot.supervision import sections as supervision_sections
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
 from bot.vault_door import OUTSIDE, place_of_vault
 

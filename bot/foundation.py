@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Backoff, ChildSpec, Context, Report, Supervisor, SupervisorSpec, open_supervisor
-from bot.base_backup import server_settings
+from bot.backups.base import server_settings
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.local_chain import LocalChainAddress, LocalChainProcess, outside_chain

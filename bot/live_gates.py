@@ -9,11 +9,12 @@ from datetime import date
 
 import trio
 
-from bot import drills, settings
+from bot import settings
 from bot.api_keys import read_keys
 from bot.chain.transport import redacted
 from bot.clock import Clock, day_of
 from bot.compose import policy, telegram_token
+from bot.drills import records as drills
 from bot.errors import StartupError
 from bot.execution.policy import Policy
 from bot.keys import KEY_VARIABLE

@@ -18,7 +18,7 @@ from bot.panels import Panels
 from bot.ports import Desk, Store, User, telegram_id_of
 from bot.refusal import CannotError, typed_reason, who
 from bot.status import OF_USER, OWNERS_MAX, StatusBoard
-from bot.supervision_operator import SupervisionOperator
+from bot.supervision.operator import SupervisionOperator
 from bot.trace import Tracer
 from bot.trading.trading_state import FROZEN, GLOBAL, OF_PROGRAM, OUTFLOW, Cause, Halt, State
 from bot.trading.units import counted

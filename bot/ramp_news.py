@@ -10,8 +10,8 @@ from pathlib import Path
 import structlog
 import trio
 
-from bot import drills
 from bot.clock import Clock, day_of
+from bot.drills import records as drills
 from bot.errors import StartupError
 from bot.execution.alerts import Alert
 from bot.execution.ramp_alerts import step_may_be_taken, step_refused

@@ -54,7 +54,7 @@ from bot.local_chain import LocalChainAddress
 from bot.market.pumpportal import open_portal
 from bot.ports import LaunchHints, LaunchSource, WalletNews
 from bot.start import Options
-from bot.supervision_sections import breaker_rule
+from bot.supervision.sections import breaker_rule
 
 Post = Callable[[bytes], Awaitable[bytes]]
 

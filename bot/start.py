@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.runtime import InitFailed, Supervision, SupervisionError
-from bot import logs, settings, supervision_sections
+from bot import logs, settings
 from bot.errors import BotError, StartupError
 from bot.log_streams import LogStreams
 from bot.paths import settings_file
 from bot.storage.halt_file import HaltFile
+from bot.supervision import sections as supervision_sections
 from bot.systemd import ServiceManager, take_service_manager
 
 

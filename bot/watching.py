@@ -20,7 +20,7 @@ from bot import liveness
 from bot.adapters import absent
 from bot.alarm import Alarm
 from bot.api_keys import HEARTBEAT, WEBHOOK, ApiKeys
-from bot.backup_rounds import rounds_of
+from bot.backups.rounds import rounds_of
 from bot.chain.key_file import Key
 from bot.clock import Clock
 from bot.errors import Unavailable

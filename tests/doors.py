@@ -38,16 +38,16 @@ ROWS: tuple[tuple[str, ...], ...] = (
     (
         "bot.top",
         "bot.database_faults",
-        "bot.supervision_cli",
+        "bot.supervision.cli",
         "bot.keys_cli",
         "bot.config_cli",
         "bot.train_cli",
         "bot.backtest_cli",
-        "bot.backup_cli",
+        "bot.backups.cli",
         "bot.database_cli",
         "bot.sqlite_import",
         "bot.doctor_cli",
-        "bot.drill_cli",
+        "bot.drills.cli",
         "bot.export_cli",
         "bot.hand_over_cli",
     ),
@@ -105,6 +105,8 @@ ISLAND = "bot.storage.island"
 HEAVY = ("lightgbm", "polars", "numpy", "resvg_py")
 APP = "bot.app"
 CLI = "bot.cli"
+# Folders of the app's own parts, which are of its room as the files beside app.py are.
+PARTS = ("bot.backups", "bot.drills", "bot.supervision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +202,10 @@ def _within(module: str, room: str) -> bool:
 
 
 def _room_of(module: str, paths: Mapping[str, Path]) -> str | None:
-    """The most specific room that a module belongs to; a file beside `app.py` that is no room is a part of the app."""
+    """The most specific room that a module belongs to; what is no room beside `app.py` or in one of PARTS is the app's."""
     rooms = [room for room in (*ROW_OF, *ALONE) if _within(module, room)]
+    if not rooms and any(_within(module, part) for part in PARTS):
+        return APP
     if not rooms and module in paths and paths[module].parent.name == "bot" and module != "bot":
         return APP
     return max(rooms, key=len, default=None)

@@ -43,7 +43,7 @@ from bot.shutdown import open_tree
 from bot.signing_bounds import signing_bounds
 from bot.storage.memory import MemoryStore
 from bot.storage.memory_halt import MemoryHalt
-from bot.supervision_sections import SHIPPED, load, outage_rules
+from bot.supervision.sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.launch import TokenLaunch
 from bot.trading.limits import Ceilings, UserSettings

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import trio
 
-from bot.backup import Place, create, cure_of, place_of
-from bot.backup_archive import BASED, HOUR_MS, name_of
-from bot.backup_rounds import STALLED_MS, BackupRounds
+from bot.backups.archive import BASED, HOUR_MS, name_of
+from bot.backups.log_archive import owe
+from bot.backups.rounds import STALLED_MS, BackupRounds
+from bot.backups.taking import Place, create, cure_of, place_of
 from bot.clock import virtual_clock
 from bot.doctor import Verdict, examine
 from bot.errors import StartupError
 from bot.execution.backup_alerts import ARCHIVE, BACKUP_AGE
-from bot.log_archive import owe
 from bot.settings import load
 
 NOW_MS = 1_795_000_000_000

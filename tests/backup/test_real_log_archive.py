@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from bot.backup_archive import BASED, Manifest, name_of, pack
+from bot.backups.archive import BASED, Manifest, name_of, pack
+from bot.backups.log_archive import SEALED, LogArchive, bases_in
 from bot.errors import StartupError
-from bot.log_archive import SEALED, LogArchive, bases_in
 from bot.storage.address import DatabaseAddress
 from bot.storage.archiving import (
     BASE,

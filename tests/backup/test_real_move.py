@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from bot.backup import Place
+from bot.backups.taking import Place
 from bot.clock import virtual_clock
 from bot.database_move import move
 from bot.errors import StartupError

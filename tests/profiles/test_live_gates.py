@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.drills import KILL_SWITCH, RESTORE
+from bot.drills.records import KILL_SWITCH, RESTORE
 from bot.live_gates import CONFIRMATION, LiveFacts, gates
 from bot.profiles import MAINNET
 from bot.trading.units import LAMPORTS_PER_SOL

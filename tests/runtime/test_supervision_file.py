@@ -13,7 +13,7 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.testing import Cast, Summer
-from bot import supervision_sections
+from bot.supervision import sections as supervision_sections
 
 GOOD = """\
 [supervisor.root]

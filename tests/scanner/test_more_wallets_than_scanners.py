@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import TrackedWallet
-from bot.supervision_sections import SHIPPED, read
+from bot.supervision.sections import SHIPPED, read
 from bot.trading.limits import UserSettings
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import make_world, open_for_entries, running_bot, until

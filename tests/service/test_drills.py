@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from bot.cli import main
 from bot.clock import Clock, day_of, virtual_clock
-from bot.drills import FAILOVER, KILL_SWITCH, RESTORE, Drill, Step, keep, kept, last_passed, missing
+from bot.drills.records import FAILOVER, KILL_SWITCH, RESTORE, Drill, Step, keep, kept, last_passed, missing
 from bot.execution.alerts import Alert
 from bot.live_gates import policy_of
 from bot.ramp import LIVE_FILE, LiveFile

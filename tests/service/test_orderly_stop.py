@@ -28,7 +28,7 @@ from bot.shutdown import (
 )
 from bot.storage.database import DatabaseTimeouts
 from bot.storage.embedded import STOP_WITHIN_S as SERVER_STOPS_WITHIN_S
-from bot.supervision_sections import SHIPPED, load, read
+from bot.supervision.sections import SHIPPED, load, read
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context, IntentState, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings

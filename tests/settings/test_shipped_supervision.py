@@ -8,9 +8,9 @@ import pytest
 
 from actors.failure_policy import OUTCOMES
 from actors.runtime import SupervisionError
-from bot import supervision_sections
 from bot.cli import main
-from bot.supervision_sections import SHIPPED, read
+from bot.supervision import sections as supervision_sections
+from bot.supervision.sections import SHIPPED, read
 
 LINES = SHIPPED.read_text(encoding="utf-8").splitlines()
 KEYS = [number for number, line in enumerate(LINES) if re.match(r"[a-z_]+ = ", line)]

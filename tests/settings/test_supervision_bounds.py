@@ -11,7 +11,7 @@ import pytest
 from actors.runtime import SupervisionError
 from bot.cli import EXIT_REFUSED, main
 from bot.paths import SUPERVISION_TEXT_MAX
-from bot.supervision_sections import SHIPPED, read
+from bot.supervision.sections import SHIPPED, read
 
 TEXT = SHIPPED.read_text(encoding="utf-8")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from bot.supervision_verbs import SupervisionVerbs
+from bot.supervision.verbs import SupervisionVerbs
 from bot.tree import TradingBot
 from tests.simulation.events import Event
 

@@ -14,7 +14,7 @@ from bot.panels import Panels
 from bot.ports import Submitted
 from bot.status import StatusBoard
 from bot.status_text import status_text
-from bot.supervision_operator import SupervisionOperator
+from bot.supervision.operator import SupervisionOperator
 from bot.trading.intent import Mode
 from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import State

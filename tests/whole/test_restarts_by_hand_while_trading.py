@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.refusal import CannotError
-from bot.supervision_verbs import SupervisionVerbs
+from bot.supervision.verbs import SupervisionVerbs
 from bot.trading.limits import UserSettings
 from bot.trading.trading_state import State
 from bot.trading.units import LAMPORTS_PER_SOL

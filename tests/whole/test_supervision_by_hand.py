@@ -23,7 +23,7 @@ from bot.localnet.inprocess import InProcessChain
 from bot.ports import Routing, Submitted, TrackedWallet, User, Wallet
 from bot.refusal import CannotError
 from bot.status import StatusBoard
-from bot.supervision_verbs import SupervisionVerbs
+from bot.supervision.verbs import SupervisionVerbs
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused

@@ -19,9 +19,9 @@ from actors.sniper import Sniper
 from bot.chain.breaker import BreakerRule
 from bot.localnet.inprocess import InProcessChain
 from bot.refusal import CannotError
-from bot.supervision_reload import SupervisionReload
-from bot.supervision_sections import SHIPPED, breaker_rule, read
-from bot.supervision_shape import MESSAGES, STATIC
+from bot.supervision.reload import SupervisionReload
+from bot.supervision.sections import SHIPPED, breaker_rule, read
+from bot.supervision.shape import MESSAGES, STATIC
 from bot.trading.limits import UserSettings
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import State

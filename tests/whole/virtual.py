@@ -46,7 +46,7 @@ from bot.storage.memory import MemoryStore
 from bot.storage.memory_halt import MemoryHalt
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import MemoryJournal
-from bot.supervision_sections import SHIPPED, load, outage_rules
+from bot.supervision.sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule

@@ -13,14 +13,14 @@ import structlog
 import trio
 
 from actors.backup_keeper import BackupKeeper, Round
-from bot.backup import POSTGRES, Place, bring_away, scratch_in
-from bot.backup_archive import BASED, HOUR_MS, moment_of
-from bot.base_backup import NOTE, take
+from bot.backups.archive import BASED, HOUR_MS, moment_of
+from bot.backups.base import NOTE, take
+from bot.backups.log_archive import LogArchive, bases_in, note_of, owed, settle
+from bot.backups.taking import POSTGRES, Place, bring_away, scratch_in
 from bot.clock import Clock, rfc3339_s
 from bot.errors import StartupError
 from bot.execution.alerts import Alert
 from bot.execution.backup_alerts import ARCHIVE, BACKUP_AGE, DISK, Trouble
-from bot.log_archive import LogArchive, bases_in, note_of, owed, settle
 from bot.settings import Backup
 from bot.start import Options
 from bot.storage.archiving import copies, flush, system_of_server, uncopied

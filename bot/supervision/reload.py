@@ -20,7 +20,7 @@ from actors.runtime import (
 from bot.chain.breaker import BreakerRule
 from bot.paths import SUPERVISION_TEXT_MAX, text_of
 from bot.refusal import CannotError
-from bot.supervision_sections import breaker_rule, outage_rules, read
+from bot.supervision.sections import breaker_rule, outage_rules, read
 from bot.tree import TradingBot
 
 Record = dict[str, Any]

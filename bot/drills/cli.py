@@ -31,9 +31,10 @@ def run_drill(arguments: argparse.Namespace, directory: Path) -> int:
         return _list(arguments, directory)
     import trio
 
-    from bot import backup, logs
+    from bot import logs
+    from bot.backups import taking as backup
     from bot.clock import system_clock
-    from bot.drill_scenes import rehearse
+    from bot.drills.scenes import rehearse
 
     logs.configure("error")  # what the servers of the scratch bot say is none of the answer
     place = backup.place_of(directory, arguments.profile, arguments.config)
@@ -43,7 +44,7 @@ def run_drill(arguments: argparse.Namespace, directory: Path) -> int:
 
 
 def _list(arguments: argparse.Namespace, directory: Path) -> int:
-    from bot.drills import KINDS, command, kept
+    from bot.drills.records import KINDS, command, kept
 
     drills = kept(directory)
     if arguments.json:

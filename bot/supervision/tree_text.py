@@ -8,7 +8,7 @@ from actors.failure_policy import OUTCOMES
 from actors.runtime import Supervision, SupervisionError
 from actors.runtime.supervision_diff import show
 from bot.errors import StartupError
-from bot.supervision_sections import DEPENDENCY, Dependency, read
+from bot.supervision.sections import DEPENDENCY, Dependency, read
 
 ROOT = "root"
 _TOLD_ALREADY = {"strategy", "children", "template", "intensity", "period_s", "on_exhausted"}

@@ -19,7 +19,7 @@ from actors.runtime import ActorError, AlreadyStarted, DeadLetter, NotFound, Sup
 from bot.clock import rfc3339
 from bot.errors import StoreUnavailable, Unavailable
 from bot.refusal import CannotError
-from bot.supervision_paths import Place, every_supervisor, find_place
+from bot.supervision.paths import Place, every_supervisor, find_place
 from bot.tree import TradingBot
 
 log = structlog.get_logger()

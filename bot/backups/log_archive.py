@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.backup_archive import BASED, HOUR_MS, MANIFEST, Manifest, moment_of, unpack
+from bot.backups.archive import BASED, HOUR_MS, MANIFEST, Manifest, moment_of, unpack
 from bot.errors import KeyUnavailable, StartupError
 from bot.storage.archiving import SEGMENT, copies, flush, header_of, lacking, number_of, system_of_server
 from bot.vault.master_key import MasterKey

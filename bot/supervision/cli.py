@@ -152,8 +152,8 @@ def supervision_verb(arguments: argparse.Namespace, socket: Path) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bot.supervision_sections import SHIPPED
-    from bot.supervision_tree_text import checked_text
+    from bot.supervision.sections import SHIPPED
+    from bot.supervision.tree_text import checked_text
 
     file = Path(arguments.file) if arguments.file else SHIPPED
     print(checked_text(str(file), _text_of(file), arguments.profile))

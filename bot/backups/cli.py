@@ -32,7 +32,9 @@ def run_backup(arguments: argparse.Namespace, directory: Path) -> int:
     """Do it and say what was done; raises StartupError with one line."""
     import trio
 
-    from bot import backup, base_backup, logs
+    from bot import logs
+    from bot.backups import base as base_backup
+    from bot.backups import taking as backup
     from bot.clock import system_clock
     from bot.start import one_error
 

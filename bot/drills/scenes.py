@@ -12,11 +12,12 @@ from pathlib import Path
 
 import trio
 
-from bot import backup, drills
-from bot.backup import Place
+from bot.backups import taking as backup
+from bot.backups.taking import Place
 from bot.clock import Clock
-from bot.drill_scratch import SETTINGS, DrillFailed, ScratchBot, Status, scratch_bot
-from bot.drills import Drill, Step
+from bot.drills import records as drills
+from bot.drills.records import Drill, Step
+from bot.drills.scratch import SETTINGS, DrillFailed, ScratchBot, Status, scratch_bot
 from bot.errors import BotError
 from bot.local_chain import LocalChainProcess
 from bot.storage.embedded import embedded_postgres

@@ -14,11 +14,11 @@ from pathlib import Path
 import trio
 
 from bot import settings
-from bot.backup_archive import BASED, DUMP, FILES, Manifest, moment_of, name_of, pack, superfluous, unpack
+from bot.backups.archive import BASED, DUMP, FILES, Manifest, moment_of, name_of, pack, superfluous, unpack
+from bot.backups.log_archive import LogArchive
 from bot.clock import Clock, rfc3339_s
 from bot.errors import KeyUnavailable, StartupError
 from bot.keys import KeyRing, find_keys
-from bot.log_archive import LogArchive
 from bot.paths import settings_file
 from bot.storage.address import DatabaseAddress, address_of_url
 from bot.storage.archiving import BASE, BASE_LOG, move_in, recover, segments_with

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import trio
 
-from bot.backup import POSTGRES, Place, Say, copied, credentials, scratch_in, sealed
-from bot.backup_archive import BASED, Manifest, name_of
+from bot.backups.archive import BASED, Manifest, name_of
+from bot.backups.log_archive import owe
+from bot.backups.taking import POSTGRES, Place, Say, copied, credentials, scratch_in, sealed
 from bot.clock import Clock
 from bot.errors import StartupError
-from bot.log_archive import owe
 from bot.settings import Backup
 from bot.storage.archiving import BASE, BASE_LOG, COPIES, archive_settings, take_base
 from bot.storage.cluster import running_cluster

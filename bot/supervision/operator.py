@@ -8,8 +8,8 @@ from typing import Any
 
 from bot.refusal import CannotError, typed_reason, who
 from bot.status import StatusBoard
-from bot.supervision_reload import SupervisionReload, change_records
-from bot.supervision_verbs import SupervisionVerbs
+from bot.supervision.reload import SupervisionReload, change_records
+from bot.supervision.verbs import SupervisionVerbs
 
 Record = dict[str, Any]
 Verb = Callable[[Record], Awaitable[Record]]

@@ -14,11 +14,11 @@ from actors.runtime import Dialect, SpecError, Supervision, Table, read_supervis
 from bot.chain.breaker import BreakerRule
 from bot.execution.alerts import LEASE
 from bot.paths import SUPERVISION_TEXT_MAX, text_of
-from bot.supervision_shape import BOUNDS, unfit
+from bot.supervision.shape import BOUNDS, unfit
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Binds
 
-SHIPPED = Path(__file__).parents[1] / "supervision.toml"
+SHIPPED = Path(__file__).parents[2] / "supervision.toml"
 PROFILES = ("local", "paper", "live")
 DEPENDENCY = "dependency"
 NEVER = "never"

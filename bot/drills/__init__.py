@@ -1,0 +1,1 @@
+"""Drills: emergencies rehearsed on a scratch bot, and their dated records, which profile live asks for."""
