@@ -48,7 +48,7 @@ from bot.chain.wallet_hints import EnhancedHints
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock
 from bot.compose import engine_regions
-from bot.errors import StartupError
+from bot.errors import ChainUnavailable, StartupError
 from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
 from bot.market.pumpportal import open_portal
@@ -64,6 +64,7 @@ SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent
 POLLED_LONGER_S = 6.0
 STILL_SLOTS = 6  # the same for how long its slot may stand
 LOCAL_ROUTER_REQUESTS_PER_S = 20.0
+FIRST_ANSWER_TRIES, FIRST_ANSWER_AGAIN_S = 5, 1.0  # a start waits some 14 s for who is silent, 4 s for who refuses
 
 
 @asynccontextmanager
@@ -127,12 +128,25 @@ async def pool(
             for transport, wish in zip(transports, wishes, strict=True)
         ]
         endpoints = _pool_over(clients, clock, options, keys)
-        await endpoints.admit(cluster.genesis_hash)
+        await first_answer(endpoints, cluster.genesis_hash)
         try:
             yield transports[0].post, endpoints
         finally:
             with trio.CancelScope(shield=True):
                 await endpoints.keep_credits()
+
+
+async def first_answer(endpoints: Endpoints, genesis_hash: str | None) -> str:
+    """Which chain the endpoints serve, as `Endpoints.admit`, asked again while nobody answers; raises what the last try did.
+
+    A start is not given up, and positions are not left unwatched, for two slow seconds of a provider or of this machine.
+    """
+    for _ in range(FIRST_ANSWER_TRIES - 1):
+        try:
+            return await endpoints.admit(genesis_hash)
+        except ChainUnavailable:
+            await trio.sleep(FIRST_ANSWER_AGAIN_S)
+    return await endpoints.admit(genesis_hash)
 
 
 def _pool_over(clients: Sequence[RpcClient], clock: Clock, options: Options, keys: ApiKeys) -> Endpoints:

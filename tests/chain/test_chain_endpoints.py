@@ -19,6 +19,7 @@ from bot.chain.rpc import RpcClient
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable, SendRejected
 from bot.localnet.inprocess import InProcessChain
+from bot.routes import first_answer
 from bot.trading.recovery import Absence, SignatureStatus, Step, next_step
 from tests.chain.chain_doubles import NEVER_SENT, InProcessTransport
 from tests.chain.chain_scenario import EPOCH_MS, SOL, endpoints, pump_chain, virtual_world
@@ -267,3 +268,23 @@ async def test_the_launchpads_settings_are_read_once_a_minute(autojump_clock: Mo
     await trio.sleep(61)
     await chain.fees()
     assert len(asked) == 2
+
+
+async def test_a_start_is_not_given_up_for_some_slow_seconds(autojump_clock: MockClock) -> None:
+    slow = [Peer("a:1", result="genesis", hangs=True), Peer("b:1", result="genesis", hangs=True)]
+    pool = endpoints(slow, virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1))
+    async with trio.open_nursery() as nursery:
+
+        async def mend() -> None:
+            await trio.sleep(7)
+            for peer in slow:
+                peer.hangs = False
+
+        nursery.start_soon(mend)
+        assert await first_answer(pool, None) == "genesis"
+    for peer in slow:
+        peer.hangs = True
+    began_s = trio.current_time()
+    with pytest.raises(ChainUnavailable, match="no answer"):
+        await first_answer(endpoints(slow, virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)), None)
+    assert trio.current_time() - began_s < 20, "and it is not waited for ever: the line says what is wrong"
