@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from actors import desk, launch_watcher
+from actors.hour_watch import COMPARED_MS
 from bot import hunt
 from bot.analysis import creators
 from bot.analysis.bags import GROWTH_KEPT
@@ -32,6 +33,8 @@ from bot.execution import (
     rehearsals,
     sale_trials,
 )
+from bot.execution.chat_intake import Recent
+from bot.execution.hours import HOUR_MS, WATCHED
 from bot.storage import stand_in
 from bot.vault import guard
 
@@ -89,6 +92,7 @@ def bounds() -> Mapping[str, int]:
         "EarlyBuyers._tokens": early_buyers.TOKENS_MAX,
         "Hunt._young": hunt.YOUNG_MAX,
         "Hunted.symbols": launch_watcher.REMEMBERED,
+        "HourWatch._hours": len(WATCHED) * (COMPARED_MS // HOUR_MS + 1),
         "InFlight._ended": in_flight.ENDED_KEPT,
         "Jupiter._no_way": jupiter.MAX_KEPT,
         "MessageBook._known": message_book.REMEMBERED,
@@ -97,7 +101,7 @@ def bounds() -> Mapping[str, int]:
         "OpinionBook._judged": judged,
         "PaperChain._landings": paper.MAX_LANDINGS,
         "ProgramErrors._programs": program_errors.MINTS_MAX,
-        "Recent._keys": 3 * chat_intake.REMEMBERED,
+        "Recent._keys": 3 * Recent().limit,
         "RoutedChain._coins": pump_chain.MAX_COINS,
         "RoutedChain._plain_mints": pump_chain.MAX_COINS,
         "SaidStatuses._said": evidence.SAID_KEPT,
