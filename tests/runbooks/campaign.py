@@ -18,6 +18,8 @@ from tests.runbooks.surroundings import surrounded_bot
 from tests.runbooks.walker import GOOD_WITHIN_S, Walker
 from tests.runbooks.walks import ELSEWHERE, NOTHING_TO_TYPE, OWN_SCENE, WALKS
 
+NEWLINE = "\n"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Walk and print a line for each page; the exit code."""
@@ -59,7 +61,7 @@ def kept_its_word(page: str, walk: Callable[[], Walker]) -> bool:
         walker = walk()
     except Exception as error:
         print("".join(traceback.format_tb(error.__traceback__)[-3:]), flush=True)
-        print(f"{page}: DOES NOT HOLD: {str(error).splitlines()[0]}", flush=True)
+        print(f"{page}: DOES NOT HOLD: {str(error).partition(NEWLINE)[0] or repr(error)}", flush=True)
         return False
     took_s = time.monotonic() - began_s
     print(f"{page}: {walker.typed} commands typed, {walker.told}, {took_s:.0f} s", flush=True)
