@@ -83,7 +83,7 @@ class Person:
 
     def _next(self) -> str:
         now = int(time.time()) // (totp.STEP_MS // 1000)
-        self._last_step = max(self._last_step + 1, now - 1)
+        self._last_step = max(self._last_step + 1, now)
         self.walk.until(
             "a code that counts", lambda: int(time.time()) * 1000 // totp.STEP_MS >= self._last_step - 1, within_s=60
         )

@@ -178,7 +178,7 @@ def going_live() -> Walker:
 def gates_of(bot: RealBot) -> set[str]:
     """The gates that did not hold at the latest start."""
     lines = (bot.directory / "console").read_text().splitlines()
-    return {line.split()[1].rstrip(":") for line in lines if line.startswith("gate ") and "does not hold" in line}
+    return {line.split()[2].rstrip(":") for line in lines if line.startswith("bot: gate ") and "does not hold" in line}
 
 
 @contextmanager
