@@ -82,13 +82,13 @@ async def test_swaps_are_dropped_and_their_books_stand_as_if_they_were_there(sto
     assert await store.forget_swaps((NOW_S + 4) * 1000, 9) == 1
     assert await store.forget_swaps((NOW_S + 4) * 1000, 9) == 0
     assert await store.signals("Leader", 9) == [SWAPS[4], SWAPS[3]]
-    assert await store.wallet_books("Leader", 9) == BOOKS
     assert await store.wallet_records(["Leader"], 0) == {"Leader": record_of("Leader", BOOKS)}
     newer = [traded(7, Side.BUY, 50, 10**9), traded(8, Side.SELL, 50, 2 * 10**9)]
     for swap in reversed(newer):  # the later one first, so that the book is folded anew for the other
         await store.record_signal(swap)
-    [book] = [one for one in await store.wallet_books("Leader", 9) if one.mint == "MintOne"]
-    assert book == book_of("MintOne", [ledger_swap(one) for one in (*SWAPS, *newer)])
+    told = [ledger_swap(one) for one in (*SWAPS, *newer)]
+    books = [book_of(mint, told) for mint in ("MintTwo", "MintOne")]
+    assert await store.wallet_records(["Leader"], 0) == {"Leader": record_of("Leader", books)}
 
 
 async def test_a_book_goes_on_however_often_its_swaps_are_dropped(store: Store) -> None:
@@ -98,7 +98,8 @@ async def test_a_book_goes_on_however_often_its_swaps_are_dropped(store: Store) 
         if number % 4 == 3:
             assert await store.forget_swaps(swap.block_time_s * 1000, 9) == (3 if number == 3 else 4)
     assert await store.signals("Leader", 99) == told[-1:]
-    assert await store.wallet_books("Leader", 9) == [book_of("MintOne", [ledger_swap(one) for one in told])]
+    books = [book_of("MintOne", [ledger_swap(one) for one in told])]
+    assert await store.wallet_records(["Leader"], 0) == {"Leader": record_of("Leader", books)}
 
 
 async def test_a_swap_of_which_nobody_has_decided_what_to_copy_stays(store: Store) -> None:
@@ -120,9 +121,8 @@ async def test_books_that_rest_are_dropped_once_none_of_their_swaps_is_kept(stor
     assert await store.forget_books(all_ms, 9) == 0
     assert await store.forget_swaps((NOW_S + 5) * 1000, 9) == 4
     assert await store.forget_books(all_ms, 9) == 1
-    assert await store.wallet_books("Leader", 9) == BOOKS[:1]
+    assert await store.wallet_records(["Leader"], 0) == {"Leader": record_of("Leader", BOOKS[:1])}
     assert await store.forget_swaps(all_ms, 9) == 1
     assert await store.forget_books((NOW_S + 5) * 1000, 9) == 0
     assert await store.forget_books(all_ms, 9) == 1
-    assert await store.wallet_books("Leader", 9) == []
     assert await store.wallet_records(["Leader"], 0) == {}
