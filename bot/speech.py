@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 
@@ -23,8 +24,9 @@ def say(line: str) -> None:
 
 
 def _speak_unbuffered() -> None:
-    """From now on keep nothing back: what a buffer could not write it would try again with every later line."""
+    """From now on keep nothing back: what a buffer could not write it would try again with every later line, and at the end."""
     if isinstance(before := sys.stdout, io.TextIOWrapper) and not before.write_through:
+        _let_go(before)
         raw = io.FileIO(before.fileno(), "w", closefd=False)
         sys.stdout = io.TextIOWrapper(
             raw,  # a raw file has all that a wrapper that writes through asks for
@@ -32,6 +34,19 @@ def _speak_unbuffered() -> None:
             errors=before.errors,
             write_through=True,
         )
+
+
+def _let_go(kept_back: io.TextIOWrapper) -> None:
+    """Have a file write what it holds to nowhere, so that it does not write it once there is room again."""
+    number = kept_back.fileno()
+    console, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, number)
+        kept_back.flush()
+    finally:
+        os.dup2(console, number)
+        os.close(console)
+        os.close(nowhere)
 
 
 def endings() -> tuple[signal.Signals, ...]:

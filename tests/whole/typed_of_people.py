@@ -13,7 +13,7 @@ OF_PEOPLE = (
     ("/community", "usage: /community"),
     (f"/rate_token {SOME_TOKEN} 5", "this bot has not seen that token"),
     (f"/rate_token {SOME_TOKEN} 11", "is no rating"),
-    ("/rewards", "100 for having begun (1)"),
+    ("/rewards", "100 for having begun"),
     ("/rewards x", "usage: /rewards"),
     ("/moderate trader ada restore", "/moderate is for people with the role admin"),
 )
