@@ -15,6 +15,7 @@ PAPERS = [*sorted(RUNBOOKS.glob("*.md")), ROOT / "deploy" / "README.md"]
 _BLOCK = re.compile(r"^(?: {4}|\t| {7})\s*(\S.*)$")
 _INLINE = re.compile(r"`([^`\n]+)`")
 _OURS = re.compile(r"(?:^|(?<=\s)|(?<=/bin/)|(?<=as-unit\.sh ))(?=bot(?:\s|$))")
+_BY_UNIT = re.compile(r"as-unit\.sh (?!bot\b)(?=[a-z])")  # which is given the verb alone
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 
 
@@ -54,7 +55,7 @@ def try_it(page: str) -> list[Typed]:
 def shell_lines(paper: Path) -> Iterator[str]:
     """Every line of a paper's blocks that calls something else than `bot`, without its comment."""
     for line in paper.read_text("utf-8").splitlines():
-        if (block := _BLOCK.match(line)) and not _OURS.search(block[1]):
+        if (block := _BLOCK.match(line)) and not _OURS.search(_BY_UNIT.sub("as-unit.sh bot ", block[1])):
             yield block[1].partition(" #")[0].strip()
 
 
@@ -72,6 +73,7 @@ def spoken(paper: Path) -> Iterator[str]:
 
 def _call(text: str, paper: str, line: int, *, whole: bool) -> Typed | None:
     text, _, comment = text.partition(" #")
+    text = _BY_UNIT.sub("as-unit.sh bot ", text)
     if not (match := _OURS.search(text)):
         return None
     before = text[: match.start()].split()
