@@ -50,10 +50,10 @@ def database(walk: Walker) -> None:
         if typed.words[:2] == ("localnet", "fault"):
             walk.type(typed)
             walk.see("PAUSED by database", lambda s: s["state"] == "PAUSED" and paused_by("database")(s))
+            walk.alert("paused by database")  # which a second's pause is not worth
             walk.what_you_do()
             walk.clear()
             walk.good()
-    walk.alert("paused by database")
 
 
 def endpoints(walk: Walker) -> None:
