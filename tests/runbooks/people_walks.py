@@ -110,7 +110,7 @@ def emergency(walk: Walker) -> None:
     walk.type(resume)
     [program] = walk.of("flatten", "--program")
     walk.type(program)
-    walk.see("a program is closed", lambda s: s["state"] == "OPEN" and paused_by("operator")(s))
+    walk.see("a program is closed", lambda s: s["state"] == "OPEN" and paused_by("panic")(s))
     walk.type(resume)
     everybody = walk.of("flatten", "--yes")[0]
     walk.type(everybody)
