@@ -19,7 +19,7 @@ for file in /etc/credstore/trading-bot.*; do
     [ ! -f "$file" ] || set -- -p "LoadCredential=$name:trading-bot.$name" "$@"
 done
 # Where the backups' key lies is said by the unit of the backups, not by the settings.
-[ ! -f /etc/credstore/trading-bot.backups.taking-key ] || set -- -E BOT_BACKUP__KEY_FILE=backup-key "$@"
+[ ! -f /etc/credstore/trading-bot.backup-key ] || set -- -E BOT_BACKUP__KEY_FILE=backup-key "$@"
 # A terminal stays one, for verbs that ask before they act.
 [ -t 0 ] && [ -t 1 ] && set -- --pty "$@" || set -- --pipe "$@"
 exec systemd-run --quiet --wait --collect -p DynamicUser=yes -p User=trading-bot -p StateDirectory=trading-bot \

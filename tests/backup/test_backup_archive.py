@@ -45,7 +45,7 @@ def test_the_newest_is_never_superfluous_and_what_was_kept_stays_kept(
 
 def test_a_name_tells_the_moment_and_nothing_else_is_a_backup() -> None:
     assert moment_of(name_of(NOON_MS)) == NOON_MS
-    for name in ("trading-bot-20261322T120000Z.backup", "trading-bot.backups.taking", "x", f"{name_of(NOON_MS)}.part"):
+    for name in ("trading-bot-20261322T120000Z.backup", "trading-bot.backup", "x", f"{name_of(NOON_MS)}.part"):
         assert moment_of(name) is None
     assert DAY_MS == 24 * HOUR_MS
 
