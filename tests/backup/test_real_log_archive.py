@@ -181,7 +181,8 @@ async def test_a_base_backup_is_whole_although_the_log_of_its_beginning_is_let_g
                 nursery.cancel_scope.cancel()
             assert len(segments) > 2
             while await ask(server.address, "select count(*) from pg_replication_slots") != "0":
-                await trio.sleep(0.05)  # nothing holds the log for good; the server ends a session that was left in its own time
+                # Nothing holds the log for good; the server ends a session that was left in its own time.
+                await trio.sleep(0.05)
             await ask(server.address, "checkpoint")
             assert not (root / "data" / "pg_wal" / begins.segment).exists()
         (home / "none").mkdir()
