@@ -305,7 +305,10 @@ class Endpoint:
         is_trial = breaker.begin(asked_at_s)
         try:
             answer = await question(self.client)
-        except (NotAsked, MethodFailed):
+        except NotAsked:
+            raise
+        except MethodFailed:
+            self._failures += 1  # a question that failed, whatever it says of the endpoint
             raise
         except BotError as error:
             if key_number != self._keys_used:

@@ -33,6 +33,7 @@ RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets 
 RPC_SLOW = FaultKind("rpc-slow", "every request is answered late, by --delay-ms", needs_delay=True)
 RATE_LIMIT = FaultKind("rate-limit", "every HTTP request is answered with 429")
 FLOOD = FaultKind("flood", "three of four HTTP requests are answered with 429 and ask for a longer rest")
+FLAKY = FaultKind("flaky", "one of four questions is answered with an internal error")
 STALE = FaultKind("stale", "cut off from the cluster: answers as of that moment, silent streams, passes nothing on")
 EMPTY = FaultKind("empty", "says of every account and transaction that there is none, at the newest slot")
 GENESIS = FaultKind("genesis", "says that it serves another chain")
@@ -74,7 +75,7 @@ SOCIAL_FLOOD = FaultKind(
 )
 RATINGS_DOWN = FaultKind("ratings-down", "CoinGecko and LunarCrush take no connection", service=RATINGS)
 RATINGS_LIES = FaultKind("ratings-lies", "CoinGecko and LunarCrush tell shares that cannot be", service=RATINGS)
-_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
+_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, FLAKY, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
 _OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT, UPGRADED)
 _OF_SERVICES = (STREAM_DROP, STREAM_SILENT, CUT_LOGS, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
 _OF_TELLERS = (DEXSCREENER_DOWN, DEXSCREENER_LIES, BIRDEYE_DOWN, BIRDEYE_LIES)
@@ -93,6 +94,7 @@ SLOTS_OF_A_LEADER = 4
 RATE_LIMIT_RETRY_AFTER_S = 1
 FLOOD_RETRY_AFTER_S = 2
 FLOOD_ANSWERS_ONE_IN = 4
+FLAKY_FAILS_ONE_IN = 4
 MINUTE_S = 60
 
 

@@ -20,7 +20,7 @@ from tests.chain.test_chain_pool import WALLET, Pool, pool_of
 
 WITHIN_S = 0.25
 ROUNDING_S = 1e-6
-NODE_FAULTS = ["rpc-down", "rpc-slow", "rate-limit", "flood", "empty", "stale", "genesis", "drop-tx"]
+NODE_FAULTS = ["rpc-down", "rpc-slow", "rate-limit", "flood", "flaky", "empty", "stale", "genesis", "drop-tx"]
 
 Ask = Callable[[PumpChain], Awaitable[object]]
 QUESTIONS: dict[str, Ask] = {

@@ -60,6 +60,7 @@ async def test_a_method_that_fails_alone_is_left_alone_and_found_again(
         await _ask(pool)
     assert pool.doors[0].asked.count(METHOD) == IN_A_ROW
     assert pool.doors[1].asked.count(METHOD) == 2 * IN_A_ROW
+    assert pool.chain.health()[0].failed == IN_A_ROW, "each is a question that failed, whoever's trouble it is"
     await _asked_in_front(pool)
     (told,) = pool.chain.health()[0].methods_left_alone
     assert told.startswith(f"{METHOD} fails and is left alone for 5 s: ")

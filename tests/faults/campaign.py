@@ -34,7 +34,7 @@ SUPERVISION = supervision_file(dwell_s=0.01)  # the least that is taken; it doub
 USERS = ("demo-1", "demo-2")
 ENDPOINTS = ("all", "rpc-1", "rpc-2")
 LIAR = "rpc-1"
-LIES = ("stale", "empty", "genesis", "reorder", "flood", "cut-logs")
+LIES = ("stale", "empty", "genesis", "reorder", "flood", "flaky", "cut-logs")
 WEATHER = ("skip-slots", "fail-tx")  # of the chain itself, on an ordinary day
 MOST_AT_ONCE = 4
 BEGINS_WITHIN_S = 6.0

@@ -133,7 +133,18 @@ async def test_a_flooded_endpoint_answers_one_request_of_four_and_names_its_wait
     assert waits == [2, 2, 2, 0, 2, 2, 2, 0]
 
 
-@pytest.mark.parametrize("fault", ["stale", "empty", "genesis", "reorder", "flood"])
+async def test_a_flaky_endpoint_fails_one_question_of_four_alone_or_in_a_batch(autojump_clock: object) -> None:
+    chain = InProcessChain(seed=6)
+    chain.set_fault("flaky", for_s=60)
+    questions = [{"jsonrpc": "2.0", "id": number, "method": "getSlot"} for number in range(8)]
+    batch = chain.cluster.dispatcher.handle(questions)
+    alone = [chain.cluster.dispatcher.handle(question) for question in questions]
+    for answers in (batch, alone):
+        codes = [answer["error"]["code"] if "error" in answer else 0 for answer in answers]
+        assert codes == [0, 0, 0, -32603] * 2
+
+
+@pytest.mark.parametrize("fault", ["stale", "empty", "genesis", "reorder", "flood", "flaky"])
 async def test_a_lie_ends_with_its_time(autojump_clock: object, fault: str) -> None:
     chain = InProcessChain(seed=6)
     wallet, _ = await _funded(chain)

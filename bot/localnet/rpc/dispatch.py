@@ -7,9 +7,18 @@ from typing import Any
 
 import msgspec
 
+from bot.localnet.faults import FLAKY, FLAKY_FAILS_ONE_IN
 from bot.localnet.rpc import account_methods, block_methods, cluster_methods, transaction_methods
 from bot.localnet.rpc.node import RpcNode
-from bot.localnet.rpc.params import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Params, RpcError, invalid
+from bot.localnet.rpc.params import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    Params,
+    RpcError,
+    invalid,
+)
 
 Method = Callable[[RpcNode, Params], Any]
 METHODS: dict[str, Method] = {
@@ -33,6 +42,7 @@ class Dispatcher:
 
     def __init__(self, node: RpcNode) -> None:
         self._node = node
+        self._asked_flaky = 0  # while it is `flaky`
 
     def handle(self, request: Any) -> Any:
         """The answer to a request object, or the list of answers to a batch."""
@@ -59,8 +69,16 @@ class Dispatcher:
             return error_answer(request_id, METHOD_NOT_FOUND, "Method not found")
         values = request.get("params") or []
         try:
+            self._fail_one_of_some()
             if not isinstance(values, list):
                 raise invalid("Invalid params: invalid type, expected a sequence.")
             return {"jsonrpc": "2.0", "result": method(self._node, Params(values)), "id": request_id}
         except RpcError as error:
             return error_answer(request_id, error.code, error.message, error.data)
+
+    def _fail_one_of_some(self) -> None:
+        if self._node.faults.get(FLAKY) is None:
+            return
+        self._asked_flaky += 1
+        if self._asked_flaky % FLAKY_FAILS_ONE_IN == 0:
+            raise RpcError(INTERNAL_ERROR, "Internal error")
