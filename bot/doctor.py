@@ -27,23 +27,24 @@ from bot.drills import records as drills
 from bot.errors import StartupError
 from bot.execution.backup_alerts import ARCHIVE
 from bot.keys import KEY_VARIABLE
-from bot.paths import control_socket, settings_file
+from bot.paths import control_socket, settings_file, vault_socket
 from bot.profiles import CLUSTERS, MAINNET, PROFILES, Profile, genesis_of
 from bot.start import Options
 from bot.storage.address import address_of_url
-from bot.storage.cluster import program_folders
+from bot.storage.cluster import program_folders, running_cluster
 from bot.storage.dump import is_empty, schema_version
 from bot.storage.halt_file import HaltFile
 from bot.storage.migrate import load
+from bot.storage.spool_journal import FileJournal
 from bot.supervision import sections as supervision_sections
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
-from bot.vault_door import OUTSIDE, place_of_vault
+from bot.vault_door import OUTSIDE, place_of_vault, why_silent
 
 HANDLES_WANTED = 4_096
 BACKUP_OLD_MS = 25 * HOUR_MS
 LOCK = "lock"  # which the first start on a data directory leaves there
 DISK = "disk"
-REFUSES_A_START = frozenset({"settings", "supervision", "master key", "database", "endpoints"})
+REFUSES_A_START = frozenset({"settings", "supervision", "halt", "journal", "master key", "database", "endpoints"})
 
 
 class Verdict(StrEnum):
@@ -86,6 +87,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
         lambda: _backups(chosen, directory, PROFILES[profile], clock),
         lambda: _drills(directory, PROFILES[profile], clock),
         lambda: _halt(directory),
+        lambda: _journal(directory),
         lambda: _running(directory, chosen.web.port),
     ]
     return [*found, *_disk_of_backups(chosen, directory), *(check() for check in checks)]
@@ -116,11 +118,20 @@ def examine_succession(options: Options, clock: Clock) -> Iterator[str]:
     Raises StartupError where that would leave positions unwatched: here the other goes on, so that nothing is waited for.
     """
     directory, profile, chosen = options.directory, PROFILES[options.profile], options.settings
-    needed = [_master_key(chosen, directory, profile), _database(chosen, directory), _endpoints(chosen, profile)]
+    found = list(machine(directory))
+    needed = [
+        *(one for one in found if one.name == DISK),
+        _halt(directory),
+        _journal(directory),
+        _master_key(chosen, directory, profile),
+        _vault(chosen, directory, profile),
+        _database(chosen, directory),
+        _endpoints(chosen, profile),
+    ]
     for one in needed:
         if one.verdict is Verdict.BAD:
             raise StartupError(one.line.removeprefix(Verdict.BAD).strip())
-    found = [*machine(directory), _telegram(chosen, profile), _backups(chosen, directory, profile, clock)]
+    found += [_telegram(chosen, profile), _backups(chosen, directory, profile, clock)]
     yield from (one.line for one in found if one.verdict is not Verdict.OK and not profile.is_local)
 
 
@@ -201,26 +212,53 @@ def _master_key(chosen: settings.Settings, directory: Path, profile: Profile) ->
 
 def _database(chosen: settings.Settings, directory: Path) -> Finding:
     url = chosen.database.url
-    if url is None:
-        folder = next((one for one in program_folders() if (one / "postgres").exists()), None)
-        if folder is None:
-            return Finding("database", Verdict.BAD, "no PostgreSQL is installed", "make install, or set DATABASE_URL")
-        return Finding("database", Verdict.OK, "a server of the bot's own; DATABASE_URL names another")
     try:
+        if url is None:
+            return _own_server(directory)
         address = address_of_url(url.get_secret_value())
         is_new = trio.run(is_empty, address)
         version = 0 if is_new else trio.run(schema_version, address)
     except StartupError as error:
         return Finding("database", Verdict.BAD, str(error), "runbooks/database.md")
-    if version > (known := len(load())):
-        newer = f"its schema is at version {version}, and this program knows {known}"
-        return Finding("database", Verdict.BAD, newer, "run the newer program, or restore a backup: runbooks/backup.md")
+    if (newer := _newer_schema(version)) is not None:
+        return newer
     if (directory / "postgres" / "data").exists():
         found = f"it answers, and {directory / 'postgres'} holds books too, which do not count"
         return Finding(
             "database", Verdict.WARN, found, "bot database move, runbooks/database.md; or move the folder away"
         )
     return Finding("database", Verdict.OK, "it answers and is new" if is_new else "it answers and has tables")
+
+
+def _own_server(directory: Path) -> Finding:
+    """The bot's own server; what it serves is known while it runs, and asked then. Raises StartupError."""
+    folder = next((one for one in program_folders() if (one / "postgres").exists()), None)
+    if folder is None:
+        return Finding("database", Verdict.BAD, "no PostgreSQL is installed", "make install, or set DATABASE_URL")
+    served = trio.run(running_cluster, directory / "postgres")
+    if served is not None:
+        if (stored := (served.data / "PG_VERSION").read_text("ascii").strip()) != str(served.programs.major):
+            found = f"{served.data} was written by PostgreSQL {stored}, this program brings {served.programs.major}"
+            return Finding("database", Verdict.BAD, found, "bot database move, runbooks/database.md")
+        if (newer := _newer_schema(trio.run(schema_version, served.address()))) is not None:
+            return newer
+    return Finding("database", Verdict.OK, "a server of the bot's own; DATABASE_URL names another")
+
+
+def _newer_schema(version: int) -> Finding | None:
+    """What is wrong with a schema at that version; None where this program knows it, or brings it to its own."""
+    if version <= (known := len(load())):
+        return None
+    newer = f"its schema is at version {version}, and this program knows {known}"
+    return Finding("database", Verdict.BAD, newer, "run the newer program, or restore a backup: runbooks/backup.md")
+
+
+def _vault(chosen: settings.Settings, directory: Path, profile: Profile) -> Finding:
+    if place_of_vault(chosen.vault, is_local=profile.is_local) != OUTSIDE:
+        return Finding("vault", Verdict.OK, "one of the bot's own")
+    if silent := trio.run(why_silent, chosen.vault.socket or vault_socket(directory)):
+        return Finding("vault", Verdict.BAD, silent, "runbooks/vault.md")
+    return Finding("vault", Verdict.OK, "it answers")
 
 
 def _endpoints(chosen: settings.Settings, profile: Profile) -> Finding:
@@ -302,6 +340,16 @@ def _halt(directory: Path) -> Finding:
         return Finding("halt", Verdict.OK, "none is latched on this disk")
     cure = "runbooks/halted.md; bot rearm ends it"
     return Finding("halt", Verdict.WARN, f"by {halt.cause} since {rfc3339_s(halt.since_ms)} ({halt.why})", cure)
+
+
+def _journal(directory: Path) -> Finding:
+    try:
+        waiting = len(FileJournal(directory / "spool.journal").records())
+    except StartupError as error:
+        return Finding("journal", Verdict.BAD, str(error))
+    return Finding(
+        "journal", Verdict.OK, f"{waiting} exits wait for the database" if waiting else "nothing waits in it"
+    )
 
 
 def _running(directory: Path, port: int | None) -> Finding:

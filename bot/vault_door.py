@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from actors.runtime import ChildSpec, Supervisor
 from bot import keys, settings
@@ -106,3 +107,13 @@ async def open_vault_door(
 
     async with open_socket_vault(path, epoch, leadership.check) as socket:
         yield VaultDoor(options, ring, leadership, supervisor, socket)
+
+
+async def why_silent(path: Path) -> str:
+    """Why the vault that runs by itself behind this socket does not answer; empty where it does."""
+    async with open_socket_vault(path, lambda: 0, lambda: None) as vault:
+        try:
+            await vault.key_ids()
+        except StartupError as error:
+            return str(error)
+    return ""

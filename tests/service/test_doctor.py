@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trio
 
 from bot.cli import main
 from bot.clock import virtual_clock
-from bot.doctor import LOCK, REFUSES_A_START, Finding, Verdict, examine, look_at_start
+from bot.doctor import LOCK, REFUSES_A_START, Finding, Verdict, examine, examine_succession, look_at_start
 from bot.errors import StartupError
 from bot.start import read_options
 from bot.storage.halt_file import HaltFile
 from bot.trading.trading_state import Halt
+from bot.vault import socket_vault
 from tests.leaks.detect import MARK
+from tests.storage.server_thread import run_sql, running_server
 
 CLOCK = virtual_clock(lambda: 0.0, epoch_ms=1_795_000_000_000, seed=1)
 KEY = "prod-1:" + "A" * 43 + "="
@@ -121,12 +124,20 @@ def test_before_an_upgrade_only_what_a_start_would_be_refused_for_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tmp_path.chmod(0o700)
-    (tmp_path / "halt.json").write_text("nonsense")
-    assert main(["doctor", "--data-dir", str(tmp_path)]) == 1
-    capsys.readouterr()
-    assert main(["doctor", "--start", "--data-dir", str(tmp_path)]) == 0
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        (tmp_path / "bot.toml").write_text(f"[web]\nport = {other.getsockname()[1]}\n")
+        assert main(["doctor", "--data-dir", str(tmp_path)]) == 1
+        capsys.readouterr()
+        assert main(["doctor", "--start", "--data-dir", str(tmp_path)]) == 0
     named = [line.split(":")[0].split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
     assert set(named) == REFUSES_A_START
+    for file in ("halt.json", "spool.journal"):
+        (tmp_path / file).write_text("nonsense\n" * 9)
+        assert main(["doctor", "--start", "--data-dir", str(tmp_path)]) == 1
+        assert f"{file}: " in capsys.readouterr().out
+        (tmp_path / file).unlink()
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
     assert main(["doctor", "--start", "--data-dir", str(tmp_path)]) == 1
     assert "bad  database: " in capsys.readouterr().out
@@ -168,6 +179,46 @@ def test_a_full_disk_refuses_the_first_start_and_never_a_bot_that_may_hold_posit
         told_at_a_start(tmp_path)
     (tmp_path / LOCK).touch()
     assert [line.partition(" are")[0] for line in told_at_a_start(tmp_path)] == ["bad  disk: 5 MB"]
+
+
+def succeeds(directory: Path, config: str = "") -> list[str]:
+    """What a program that is to take a running bot's place says of this directory."""
+    file = directory / "given.toml"
+    file.write_text(config)
+    asked = argparse.Namespace(config=str(file), supervision=None, market=None, profile="local", speed=1.0)
+    return list(examine_succession(read_options(asked, directory), CLOCK))
+
+
+def test_no_bot_makes_place_for_one_that_would_not_get_as_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    assert succeeds(tmp_path) == []
+    monkeypatch.setattr(socket_vault, "ANSWER_WITHIN_S", 0.1)
+    vault = f'[vault]\nrun = "outside"\nsocket = "{tmp_path}/vault.sock"\n'
+    with pytest.raises(StartupError, match=r"^vault: no vault answers on .*; runbooks/vault.md$"):
+        succeeds(tmp_path, vault)
+    for file in ("halt.json", "spool.journal"):
+        (tmp_path / file).write_text("nonsense\n" * 9)
+        with pytest.raises(StartupError, match=file):
+            succeeds(tmp_path)
+        (tmp_path / file).unlink()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 5_000_000))
+    with pytest.raises(StartupError, match=r"^disk: 5 MB are free at .*; make room"):
+        succeeds(tmp_path)
+
+
+def test_a_program_that_does_not_know_the_schema_of_the_running_server_is_told_so_before_it_is_too_late(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o700)
+    with running_server(tmp_path / "postgres") as server:
+        assert found(tmp_path)["database"].verdict is Verdict.OK
+        made = "create table schema_migrations (version int)", "insert into schema_migrations values (9999) returning *"
+        trio.run(run_sql, server, *made)
+        assert found(tmp_path)["database"].found.startswith("its schema is at version 9999, and this program knows ")
+        with pytest.raises(StartupError, match="run the newer program"):
+            succeeds(tmp_path)
+        (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("11\n")
+        assert "was written by PostgreSQL 11, this program brings" in found(tmp_path)["database"].found
 
 
 def test_the_disk_that_backups_go_to_is_looked_at_where_it_is_another_one(tmp_path: Path) -> None:
