@@ -324,7 +324,8 @@ async def _run_tree(
     config.apply(config.current)
     age = KeyAge(options.directory, clock)
     imported = key_verbs(registrar, age, bot.hunt.tracking_changed)
-    handing = HandOver(options.manager, store, clock, partial(liveness.watched, bot), lambda: succession.gap_ms)
+    watched = partial(liveness.watched, bot)
+    handing = HandOver(options.manager, store, clock, watched, lambda: succession.gap_ms, stop.asked.is_set)
     further = {**imported, **export_verbs(store, clock), **config_verbs(config), **handing.verbs()}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)

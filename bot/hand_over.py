@@ -47,7 +47,8 @@ def installed_program() -> tuple[list[str], Path]:
 class HandOver:
     """The verbs about it. `unwatched_ms` is what this process found when it took another's place, None before it knows.
 
-    `watched` counts the positions that are looked after, and is None while nobody does. `program` is what is started, and where.
+    `watched` counts the positions that are looked after, and is None while nobody does. `stopping` says whether this process was
+    asked to stop. `program` is what is started, and where.
     """
 
     manager: ServiceManager | None
@@ -55,8 +56,10 @@ class HandOver:
     clock: Clock
     watched: Callable[[], int | None]
     unwatched_ms: Callable[[], int | None]
+    stopping: Callable[[], bool]
     program: Callable[[], tuple[Sequence[str], Path]] = installed_program
     _goes_on: bool = False
+    _given_to: int | None = None  # the process that has been told to take this one's place
 
     def verbs(self) -> dict[str, Callable[[Record], Any]]:
         return {"hand_over": self._hand_over, "leads": self._leads}
@@ -74,6 +77,11 @@ class HandOver:
             )
         if self._goes_on:
             raise CannotError("a hand-over is under way; bot status tells who leads")
+        if self._given_to is not None:
+            raise CannotError(
+                f"process {self._given_to} takes this bot's place already; bot status tells when it leads"
+            )
+        self._refuse_while_stopping()
         self._goes_on = True
         try:
             await self.store.audit(who(request), "hand_over", {}, self.clock.now_ms())
@@ -87,9 +95,11 @@ class HandOver:
         try:
             async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as channel:
                 await _until_ready(channel, process)
+                self._refuse_while_stopping()
                 word = {"notify": manager.address, "watchdog_s": manager.watchdog_s}
                 await channel.send_all(json.dumps(word).encode() + b"\n")
             manager.hand_over_to(process.pid)
+            self._given_to = process.pid
         except (OSError, trio.BrokenResourceError) as error:
             _end(process)
             raise CannotError(f"nothing was handed over: {error}; this bot goes on") from None
@@ -100,6 +110,11 @@ class HandOver:
         watched = self.watched()
         os.kill(os.getpid(), signal.SIGTERM)
         return {"process": process.pid, "watched": watched}
+
+    def _refuse_while_stopping(self) -> None:
+        """Whoever stops a bot wants none to follow, and one that took its place now would go on."""
+        if self.stopping():
+            raise CannotError("this bot is stopping, so nothing is handed over; bot run starts the installed program")
 
     def _started(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         """The installed program with this one's arguments, environment, credentials and sandbox, and with its console."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +28,42 @@ def add_hand_over(verbs: Any) -> argparse.ArgumentParser:
 
 def run_hand_over(_: argparse.Namespace, directory: Path) -> int:
     """Raises BotError with one line where nothing was handed over, or where the new program does not lead in time."""
+    socket = control_socket(directory)
+    try:
+        return _handed_over(socket)
+    except KeyboardInterrupt:
+        raise BotError("the hand-over goes on while nobody waits for it; bot status tells who leads") from None
+
+
+def _handed_over(socket: Path) -> int:
     import trio
 
-    socket = control_socket(directory)
-    process = control.ask(socket, {"verb": "hand_over"}, within_s=READY_WITHIN_S)["process"]
-    print(f"process {process} is ready and takes over", flush=True)
-    found = trio.run(_until_led, socket, process)
+    given = control.ask(socket, {"verb": "hand_over"}, within_s=READY_WITHIN_S)
+    process = given["process"]
+    _tell(f"process {process} is ready and takes over")
+    found = trio.run(until_led, socket, process)
     gap = "not known" if found["unwatched_ms"] is None else f"{found['unwatched_ms'] / 1000:.1f} s"
-    print(f"process {process} leads; positions were unwatched for: {gap}; watched now: {found['watched']}")
+    before = "not known" if given["watched"] is None else given["watched"]
+    watched = f"watched before: {before}, now: {found['watched']}"
+    _tell(f"process {process} leads; positions were unwatched for: {gap}; {watched}")
     return 0
 
 
-async def _until_led(socket: Path, process: int) -> dict[str, Any]:
+def _tell(line: str) -> None:
+    """What became of the hand-over is its exit code's to say, whether or not a terminal is left that shows this."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+async def until_led(socket: Path, process: int) -> dict[str, Any]:
     """What the new program says of itself once it watches positions and knows since when, or after waiting for the latter."""
     import trio
 
     with trio.move_on_after(LEADS_WITHIN_S):
-        while (found := _led_by(socket, process)) is None:  # noqa: ASYNC110 - another process has no event
+        while (found := _led_by(socket, process)) is None:
+            _refuse_ended(process)
             await trio.sleep(POLL_S)
         with trio.move_on_after(GAP_WITHIN_S):
             while found["unwatched_ms"] is None:
@@ -62,3 +83,16 @@ def _led_by(socket: Path, process: int) -> dict[str, Any] | None:
     except (control.NotRunning, control.Refused):
         return None
     return answer if answer["process"] == process and answer["watched"] is not None else None
+
+
+def _refuse_ended(process: int) -> None:
+    """Nobody waits for one that has ended; field 3 of /proc/PID/stat (proc(5)) is Z until somebody has taken note of it."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        state = "Z"
+    if state == "Z":
+        raise BotError(
+            f"process {process} took over and has ended before it watched positions; its last words are in the journal,"
+            " and systemd starts the installed program again"
+        )

@@ -42,8 +42,12 @@ class ServiceManager:
             self._send(*fields)
 
     def hand_over_to(self, process: int) -> None:
-        """The unit's main process is that one from now on, which may speak then; raises as `tell`."""
-        self._send(f"MAINPID={process}")
+        """The unit's main process is that one from now on, which may speak then; raises as `tell`.
+
+        It speaks when this one has ended, and has the whole of the watchdog's deadline until then.
+        """
+        alive = () if self.watchdog_s is None else ("WATCHDOG=1",)
+        self._send(f"MAINPID={process}", *alive)
         self._is_main = False
 
     def _send(self, *fields: str) -> None:
