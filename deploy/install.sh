@@ -18,12 +18,12 @@ command -v systemctl > /dev/null || fail "there is no systemd here"
 command -v make > /dev/null || fail "make is needed: apt install make"
 getent -s systemd passwd root > /dev/null 2>&1 || echo "install: apt install libnss-systemd, unless DATABASE_URL names a server: PostgreSQL wants its user to have a name"
 
-VERSION=${1:-$(git rev-parse --short HEAD)}
+VERSION=$(git rev-parse --short --verify "${1:-HEAD}^{commit}") || fail "${1:-HEAD} is no version of this checkout; git fetch --tags"
 TARGET=$RELEASES/$VERSION
 if [ ! -x "$TARGET/.venv/bin/bot" ]; then
     echo "install: building $TARGET"
     mkdir -p "$TARGET"
-    git archive HEAD | tar -x -C "$TARGET"
+    git archive "$VERSION" | tar -x -C "$TARGET"
     make -s -C "$TARGET" install PYTHON="$PYTHON"
     (cd "$TARGET" && .venv/bin/python -m compileall -q bot actors)
 fi

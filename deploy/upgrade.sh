@@ -9,48 +9,92 @@ set -eu
 RELEASES=/opt/trading-bot-releases
 CURRENT=/opt/trading-bot
 READY_WITHIN_S=120
+STAYS_S=10
 PYTHON=${PYTHON:-python3}
 
-fail() { echo "upgrade: $*" >&2; exit 1; }
+# A terminal that went away is no reason to stop half way.
+say() { echo "upgrade: $*" 2> /dev/null || :; }
+warn() { say "$@" >&2; }
+fail() { warn "$@"; exit 1; }
 
 [ "$(id -u)" = 0 ] || fail "run it as root"
 [ $# = 1 ] || fail "give the version: deploy/upgrade.sh VERSION"
 [ -L "$CURRENT" ] || fail "$CURRENT is no link to a release; run deploy/install.sh first"
+exec 9> "$RELEASES/.upgrade"
+flock -n 9 || fail "another upgrade is under way; wait for its end"
 VERSION=$(git rev-parse --short --verify "$1^{commit}") || fail "$1 is no version of this checkout; git fetch --tags"
-OLD=$(readlink -f "$CURRENT")
 NEW=$RELEASES/$VERSION
-[ "$OLD" != "$NEW" ] || fail "$VERSION is what runs"
+
+main_process() { systemctl show -P MainPID trading-bot; }
+state() { systemctl show -P ActiveState trading-bot; }
+in_bot() { BOT_DATA_DIR=/var/lib/trading-bot "$CURRENT/.venv/bin/bot" "$@"; }
+
+# The release of the process that runs, which an upgrade that was killed half way leaves unlike the link; else that of the link.
+running() {
+    case $(readlink "/proc/$(main_process)/cwd") in
+        "$RELEASES"/*) readlink "/proc/$(main_process)/cwd" ;;
+        *) readlink -f "$CURRENT" ;;
+    esac
+}
+
+# The units are replaced whole and where they differ alone, so that a full disk leaves none of them half.
+use() {
+    for unit in "$1"/deploy/*.service "$1"/deploy/*.timer; do
+        name=${unit##*/}
+        if [ -e "$unit" ] && ! cmp -s "$unit" "/etc/systemd/system/$name"; then
+            install -m 644 "$unit" "/etc/systemd/system/.$name.next" &&
+                mv "/etc/systemd/system/.$name.next" "/etc/systemd/system/$name" || return
+        fi
+    done
+    ln -sfn "$1" "$CURRENT.next" && mv -T "$CURRENT.next" "$CURRENT" && systemctl daemon-reload
+}
+
+OLD=$(running)
+if [ "$OLD" = "$NEW" ]; then
+    [ "$(readlink -f "$CURRENT")" = "$NEW" ] || use "$NEW"
+    fail "$VERSION is what runs"
+fi
 
 # Everything slow comes before the stop: nobody watches the positions between stop and start.
-if [ ! -x "$NEW/.venv/bin/bot" ]; then
-    echo "upgrade: building $NEW"
-    mkdir -p "$NEW"
-    git archive "$VERSION" | tar -x -C "$NEW"
-    make -s -C "$NEW" install PYTHON="$PYTHON"
-    (cd "$NEW" && .venv/bin/python -m compileall -q bot actors)
-fi
-"$NEW/.venv/bin/bot" supervision check > /dev/null
-"$NEW/.venv/bin/python" -c 'import bot.app'
-
-use() {
-    ln -sfn "$1" "$CURRENT.next" && mv -T "$CURRENT.next" "$CURRENT"
-    for unit in "$1"/deploy/*.service "$1"/deploy/*.timer; do
-        [ ! -e "$unit" ] || install -m 644 "$unit" /etc/systemd/system/
-    done
-    systemctl daemon-reload
+build() {
+    mkdir -p "$NEW" && git archive "$VERSION" | tar -x -C "$NEW" && make -s -C "$NEW" install PYTHON="$PYTHON" &&
+        (cd "$NEW" && .venv/bin/python -m compileall -q bot actors)
 }
+if [ ! -x "$NEW/.venv/bin/bot" ]; then
+    say "building $NEW"
+    build || fail "$VERSION could not be built; nothing was changed"
+fi
+{ "$NEW/.venv/bin/bot" supervision check > /dev/null && "$NEW/.venv/bin/python" -c 'import bot.app'; } ||
+    fail "$VERSION is not whole; nothing was changed"
 
 # What runs beside the bot speaks with it and is of the same version. The dashboard is not waited for.
 VAULT=
 ! systemctl is-active --quiet trading-bot-vault || VAULT=trading-bot-vault
 
-main_process() { systemctl show -P MainPID trading-bot; }
-in_bot() { BOT_DATA_DIR=/var/lib/trading-bot "$CURRENT/.venv/bin/bot" "$@"; }
-
-# `systemctl restart` of units of Type=notify returns when they are ready, or fails.
+# `systemctl restart` of units of Type=notify returns when they are ready, or fails. It is killed, because it ignores what this
+# script ignores.
 restarted() {
     # shellcheck disable=SC2086 # no word where there is no vault
-    timeout "$READY_WITHIN_S" systemctl restart $VAULT trading-bot && systemctl is-active --quiet trading-bot
+    timeout -s KILL "$READY_WITHIN_S" systemctl restart $VAULT trading-bot && systemctl is-active --quiet trading-bot
+}
+
+# Whether the process that runs now still does after some seconds: one that dies soon after it was ready goes on dying.
+stays() {
+    led=$(main_process) left=$STAYS_S
+    while [ "$left" -gt 0 ]; do
+        sleep 1
+        if [ "$(state)" != active ] || [ "$(main_process)" != "$led" ]; then
+            warn "$VERSION ended within $STAYS_S s"
+            return 1
+        fi
+        left=$((left - 1))
+    done
+}
+
+# Whoever stops the bot while it is upgraded wants it stopped; a crash is not inactive, because it is started again.
+was_stopped() {
+    while [ "$(state)" = deactivating ]; do sleep 1; done
+    [ "$(state)" = inactive ]
 }
 
 # A hand-over keeps the unit that runs: its sandbox, environment and credentials are those of its start. Says why that will not do.
@@ -71,43 +115,67 @@ would_start() {
     ! "$NEW/.venv/bin/bot" doctor --help | grep -q -e --start || "$NEW/deploy/as-unit.sh" doctor --start
 }
 
+has_newer_schema() {
+    for file in "$NEW"/bot/storage/migrations/*.sql; do
+        [ -e "$OLD/bot/storage/migrations/${file##*/}" ] || return 0
+    done
+    return 1
+}
+
+# The version that has brought the schema to its own is the only one that starts on it.
 back() {
-    use "$OLD"
-    restarted || fail "the old version does not start either: journalctl -u trading-bot -n 50, runbooks/README.md"
-    echo "upgrade: $OLD runs again" >&2
+    use "$OLD" || warn "$CURRENT cannot be linked back to $OLD: make room, and do it by hand"
+    if restarted; then
+        warn "$OLD runs again"
+    elif ! has_newer_schema; then
+        fail "the old version does not start either: journalctl -u trading-bot -n 50, runbooks/README.md"
+    else
+        use "$NEW" && restarted || fail "$OLD does not start on the schema of $VERSION, which does not start: runbooks/backup.md"
+        warn "$OLD does not start on the schema of $VERSION, which runs again"
+    fi
 }
 
 restart=$(why_restart)
 before=$(main_process)
-trap '' INT HUP # half of what follows is worse than its end, which comes by itself
-use "$NEW"
+! has_newer_schema || say "$VERSION brings another schema; once it has led, the way back to $OLD is a backup, runbooks/backup.md"
+trap '' INT HUP TERM PIPE # half of what follows is worse than its end, which comes by itself
+use "$NEW" || { use "$OLD" || :; fail "the units of $VERSION could not be installed; nothing was stopped"; }
+status=0
 if [ -z "$restart" ]; then
-    echo "upgrade: $VERSION gets ready beside the bot that runs"
-    if in_bot hand-over; then
-        echo "upgrade: $VERSION runs"
-    elif [ "$(main_process)" = "$before" ]; then
-        use "$OLD"
+    say "$VERSION gets ready beside the bot that runs"
+    if in_bot hand-over && stays; then
+        say "$VERSION runs"
+    elif [ "$(state)" = active ] && [ "$(main_process)" = "$before" ]; then
+        use "$OLD" || warn "$CURRENT cannot be linked back to $OLD: make room, and do it by hand"
         fail "$VERSION did not become ready; $OLD was not stopped and runs on"
+    elif was_stopped; then
+        fail "the bot was stopped meanwhile, and nobody watches; systemctl start trading-bot starts $VERSION"
     else
-        echo "upgrade: $VERSION took over and does not watch positions; going back to $OLD" >&2
+        warn "$VERSION does not watch positions; going back to $OLD"
         back
         status=1
     fi
 else
-    echo "upgrade: by a restart, because $restart"
+    say "by a restart, because $restart"
     # What it would refuse to start for costs nobody a second as long as the old one runs.
-    would_start || { use "$OLD"; fail "$VERSION would not start; nothing was stopped"; }
+    would_start || { use "$OLD" || :; fail "$VERSION would not start; nothing was stopped"; }
     began=$(date +%s)
     if restarted; then
-        echo "upgrade: $VERSION runs"
+        say "positions were unwatched for at most $(($(date +%s) - began)) s"
+        ready=yes
+    fi
+    if [ -n "${ready:-}" ] && stays; then
+        say "$VERSION runs"
+    elif was_stopped; then
+        fail "the bot was stopped meanwhile, and nobody watches; systemctl start trading-bot starts $VERSION"
     else
-        echo "upgrade: $VERSION did not become ready; going back to $OLD. Its last words:" >&2
-        journalctl -u trading-bot -o cat -n 5 >&2 || true
+        warn "$VERSION did not become ready, or not for long; going back to $OLD. Its last words:"
+        journalctl -u trading-bot -o cat -n 5 >&2 || :
         back
+        say "positions were unwatched for at most $(($(date +%s) - began)) s"
         status=1
     fi
-    echo "upgrade: positions were unwatched for at most $(($(date +%s) - began)) s"
 fi
-systemctl --no-block try-restart trading-bot-web
-in_bot status | head -n 3
-exit "${status:-0}"
+systemctl --no-block try-restart trading-bot-web || :
+in_bot status | head -n 3 || :
+exit "$status"
