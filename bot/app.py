@@ -358,7 +358,7 @@ async def _tell_absence(succession: Succession, bot: TradingBot) -> None:
     """Who leads now and for how long nobody did, once positions are watched again."""
     news = AwayNews(bot.adapters.store, bot.adapters.clock, bot.guard.causes)
     held = await news.held()
-    gap_ms = await succession.tell_takeover(lambda: bot.reconciler.reconciled, bot.alerts.tell)
+    gap_ms = await succession.tell_takeover(lambda: liveness.watched(bot) is not None, bot.alerts.tell)
     if gap_ms is not None and succession.leadership.lease is not None:
         await news.tell(held, gap_ms, succession.leadership.lease.epoch)
 

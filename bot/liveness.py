@@ -43,8 +43,13 @@ def status_line(bot: TradingBot) -> str:
 
 
 def watched(bot: TradingBot) -> int | None:
-    """How many open positions somebody looks after; None before the boot is over."""
-    return _watched(bot) if has_booted(bot) else None
+    """How many open positions somebody looks after; None while that is not all of them, or not known yet.
+
+    It waits for no comparison with the chain: a wallet with an order on its way may take minutes, and holds up no exit.
+    """
+    if bot.root is None or (bot.guard.halt is None and bot.reconciler.check.alone != 0):
+        return None
+    return _watched(bot)
 
 
 def _watched(bot: TradingBot) -> int:

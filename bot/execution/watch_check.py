@@ -39,6 +39,7 @@ class WatchCheck:
     """`monitored` are the positions that have a monitor now, `others` gives those that somebody else looks after.
 
     A monitor whose price is no longer read watches nothing: `without_price` are the positions of which that is so now.
+    `alone` counts those that nobody looked after at the last look, None before the first.
     `now_ms` is milliseconds since 1970.
     """
 
@@ -47,6 +48,7 @@ class WatchCheck:
     prices: PriceBook
     alert: Callable[[Alert], None]
     now_ms: Callable[[], int]
+    alone: int | None = None
     without_price: frozenset[str] = frozenset()
     _alone: _Missed = field(default_factory=_Missed)
     _blind: _Missed = field(default_factory=_Missed)
@@ -64,6 +66,7 @@ class WatchCheck:
         """Take one look; each alert stands from the first position that is missed until none is."""
         now_ms, others = self.now_ms(), self.others()
         alone = [one for one in open_positions if one.id not in self.monitored and one.id not in others]
+        self.alone = len(alone)
         missing = self._alone.look(alone, now_ms)
         if missing and not self._alone.told:
             log.error("monitor_missing", positions=len(missing), first=missing[0].id, mint=missing[0].mint)

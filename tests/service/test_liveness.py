@@ -10,11 +10,14 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from actors.runtime import Actor, ChildSpec, Context, loop_watchdog
-from bot.liveness import MESSAGE_AGE_MAX_S, has_booted, hung, log_loop_stall, status_line
+from bot.liveness import MESSAGE_AGE_MAX_S, has_booted, hung, log_loop_stall, status_line, watched
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.limits import UserSettings
 from bot.trading.trading_state import Halt
-from tests.whole.virtual import make_world, open_for_entries, running_bot, until
+from bot.trading.units import LAMPORTS_PER_SOL
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import bought, living_bot, make_world, open_for_entries, running_bot, until
 
 STALL_S = 0.02
 GREEN_S = 3600.0  # virtual time runs away from the watchdog's real clock; here only mailboxes are looked at
@@ -64,6 +67,35 @@ async def test_boot_does_not_wait_for_a_chain_that_is_away(autojump_clock: MockC
         await until(lambda: has_booted(bot), within_s=20)
         assert not bot.reconciler.reconciled
         assert status_line(bot) == "PAUSED, level 2; paused by stream, rpc; 1 user paused; positions watched: 0"
+
+
+async def test_whoever_takes_over_waits_for_no_order_on_its_way_and_counts_no_position_that_nobody_has(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", UserSettings(max_hold_s=3_600))
+    crowd = Crowd(world.chain)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.chain.run)
+        async with living_bot(world) as bot:
+            await open_for_entries(bot)
+            mint = crowd.launch()
+            await trio.sleep(1)
+            await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+            await bought(world, 1)
+            assert watched(bot) == 1
+            world.chain.set_fault("drop-tx", for_s=600)
+            await bot.desk.submit(order(user, wallet, mint, key="half", share_bps=5_000))
+            await until(lambda: len(bot.in_flight.all()) == 1, within_s=5)
+        async with living_bot(world) as bot:
+            await until(lambda: watched(bot) == 1, within_s=5)
+            assert not bot.reconciler.reconciled, "the order may be on its way for minutes"
+            [(position, look)] = bot.looks.items()
+            del bot.looks[position]
+            await until(lambda: watched(bot) is None, within_s=5)
+            bot.looks[position] = look
+            await until(lambda: watched(bot) == 1, within_s=5)
+        nursery.cancel_scope.cancel()
 
 
 async def test_actor_with_one_message_for_too_long_is_named_and_an_idle_one_is_not(autojump_clock: MockClock) -> None:

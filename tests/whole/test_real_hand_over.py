@@ -142,7 +142,7 @@ def test_another_process_takes_the_place_of_a_bot_with_open_positions_and_one_th
                 for _ in range(2):
                     until_holding(bot)
                     gaps.append(handed_over(bot, systemd))
-                    assert bot.status()["reconciled"]
+                    bot.until("compared books", lambda status: status["reconciled"])
                 assert "STOPPING=1" not in systemd.fields  # of those who handed over; systemd would end the unit
 
                 bot.snipers_off()
