@@ -94,5 +94,5 @@ def _refuse_ended(process: int) -> None:
     if state == "Z":
         raise BotError(
             f"process {process} took over and has ended before it watched positions; its last words are in the journal,"
-            " and systemd starts the installed program again"
+            " and systemctl status tells what follows"
         )

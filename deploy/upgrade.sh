@@ -101,6 +101,7 @@ was_stopped() {
 why_restart() {
     if [ -n "$VAULT" ]; then echo "the vault's unit is restarted with it"
     elif ! systemctl is-active --quiet trading-bot; then echo "the bot does not run"
+    elif in_bot status --json | grep -q '"state": "STARTING"'; then echo "it does not lead, so that nobody is unwatched meanwhile"
     elif ! [ -e "$OLD/bot/hand_over.py" ]; then echo "$OLD knows no hand-over yet"
     elif ! [ -e "$NEW/bot/hand_over.py" ]; then echo "$VERSION knows no hand-over yet"
     elif ! cmp -s "$NEW/deploy/trading-bot.service" /etc/systemd/system/trading-bot.service; then echo "its unit is another one"

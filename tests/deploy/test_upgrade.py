@@ -33,6 +33,7 @@ echo "bot $*" >> calls
 case "$*" in
     hand-over) . ./on_hand_over ;;
     "doctor --help") echo --start ;;
+    "status --json") cat status.json ;;
     status) echo OPEN ;;
 esac
 """
@@ -107,6 +108,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     (tmp_path / "opt" / "trading-bot").symlink_to(tmp_path / "opt" / "trading-bot-releases" / "old")
     (tmp_path / "pid").write_text("1\n")
     (tmp_path / "state").write_text("active\n")
+    (tmp_path / "status.json").write_text('{\n  "state": "OPEN"\n}\n')
     played = Machine(tmp_path)
     for name, text in (("on_hand_over", TAKES_OVER), ("on_restart", STARTS), ("on_sleep", "")):
         played.plays(name, text)
@@ -143,8 +145,8 @@ def test_a_version_that_dies_some_seconds_after_it_was_ready_is_taken_back(
     machine: Machine, *, by_restart: bool
 ) -> None:
     if by_restart:
-        (machine.folder / "opt" / "trading-bot-releases" / "old" / "bot" / "hand_over.py").unlink()
-        make(machine.folder / "opt" / "trading-bot-releases" / "new" / "deploy" / "as-unit.sh", "")
+        (releases(machine) / "old" / "bot" / "hand_over.py").unlink()
+        make(releases(machine) / "new" / "deploy" / "as-unit.sh", "")
     machine.plays("on_sleep", '[ "$(cat pid)" = 1 ] || echo 9 > pid')
     done = machine.upgrade()
     assert (done.returncode, machine.link) == (1, "old")
@@ -153,9 +155,7 @@ def test_a_version_that_dies_some_seconds_after_it_was_ready_is_taken_back(
 
 
 def test_a_schema_that_the_old_version_does_not_know_keeps_the_new_one(machine: Machine) -> None:
-    (
-        machine.folder / "opt" / "trading-bot-releases" / "new" / "bot" / "storage" / "migrations" / "0002_next.sql"
-    ).touch()
+    (releases(machine) / "new" / "bot" / "storage" / "migrations" / "0002_next.sql").touch()
     machine.plays("on_hand_over", ENDS)
     machine.plays("on_restart", f"case $(readlink opt/trading-bot) in */old) exit 1 ;; *) {STARTS} ;; esac")
     done = machine.upgrade()
@@ -189,7 +189,7 @@ def test_signals_and_a_terminal_that_goes_away_do_not_end_it_half_way(machine: M
 
 
 def test_an_upgrade_that_was_killed_half_way_is_done_again(machine: Machine) -> None:
-    old = machine.folder / "opt" / "trading-bot-releases" / "old"
+    old = releases(machine) / "old"
     with subprocess.Popen(["/bin/sleep", str(WITHIN_S)], cwd=old) as runs:
         try:
             (machine.folder / "pid").write_text(f"{runs.pid}\n")
@@ -206,9 +206,7 @@ def test_an_upgrade_that_was_killed_half_way_is_done_again(machine: Machine) -> 
 
 
 def test_a_disk_without_room_for_the_units_stops_nothing(machine: Machine) -> None:
-    (machine.folder / "opt" / "trading-bot-releases" / "new" / "deploy" / "trading-bot-web.service").write_text(
-        "[Unit]\n"
-    )
+    (releases(machine) / "new" / "deploy" / "trading-bot-web.service").write_text("[Unit]\n")
     (machine.folder / "bin" / "install").unlink()
     make(machine.folder / "bin" / "install", "echo install: No space left on device >&2; exit 1")
     done = machine.upgrade()
@@ -217,8 +215,16 @@ def test_a_disk_without_room_for_the_units_stops_nothing(machine: Machine) -> No
     assert "bot hand-over" not in (machine.folder / "calls").read_text()
 
 
+def test_a_standby_is_restarted_because_it_watches_nothing(machine: Machine) -> None:
+    (machine.folder / "status.json").write_text('{\n  "state": "STARTING"\n}\n')
+    make(releases(machine) / "new" / "deploy" / "as-unit.sh", "")
+    done = machine.upgrade()
+    assert (done.returncode, machine.link, machine.restarts) == (0, "new", ["new"])
+    assert "by a restart, because it does not lead" in done.stdout
+
+
 def test_a_version_that_would_refuse_a_start_is_not_restarted_into(machine: Machine) -> None:
-    (machine.folder / "opt" / "trading-bot-releases" / "new" / "deploy" / "trading-bot.service").write_text("[Unit]\n")
+    (releases(machine) / "new" / "deploy" / "trading-bot.service").write_text("[Unit]\n")
     done = machine.upgrade()
     assert (done.returncode, machine.link, machine.restarts) == (1, "old", [])
     assert "by a restart, because its unit is another one" in done.stdout
