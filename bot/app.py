@@ -325,7 +325,8 @@ async def _run_tree(
     age = KeyAge(options.directory, clock)
     imported = key_verbs(registrar, age, bot.hunt.tracking_changed)
     watched = partial(liveness.watched, bot)
-    handing = HandOver(options.manager, store, clock, watched, lambda: succession.gap_ms, stop.asked.is_set)
+    asked, given = stop.asked.is_set, succession.hand_over
+    handing = HandOver(options.manager, store, clock, watched, lambda: succession.gap_ms, asked, given)
     further = {**imported, **export_verbs(store, clock), **config_verbs(config), **handing.verbs()}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)

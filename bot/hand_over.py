@@ -48,7 +48,7 @@ class HandOver:
     """The verbs about it. `unwatched_ms` is what this process found when it took another's place, None before it knows.
 
     `watched` counts the positions that are looked after, and is None while nobody does. `stopping` says whether this process was
-    asked to stop. `program` is what is started, and where.
+    asked to stop, and `given` is called once it has given its place away. `program` is what is started, and where.
     """
 
     manager: ServiceManager | None
@@ -57,6 +57,7 @@ class HandOver:
     watched: Callable[[], int | None]
     unwatched_ms: Callable[[], int | None]
     stopping: Callable[[], bool]
+    given: Callable[[], None]
     program: Callable[[], tuple[Sequence[str], Path]] = installed_program
     _goes_on: bool = False
     _given_to: int | None = None  # the process that has been told to take this one's place
@@ -100,6 +101,7 @@ class HandOver:
                 await channel.send_all(json.dumps(word).encode() + b"\n")
             manager.hand_over_to(process.pid)
             self._given_to = process.pid
+            self.given()
         except (OSError, trio.BrokenResourceError) as error:
             _end(process)
             raise CannotError(f"nothing was handed over: {error}; this bot goes on") from None

@@ -88,6 +88,7 @@ class Succession:
     gap_ms: int | None = (
         None  # for how long nobody looked after positions before this process did; None before it knows
     )
+    _handed_over: bool = False
     _party: Party = field(init=False)
     _brings: tuple[Brought, ...] | None = None
     _store: LeaseStore | None = None
@@ -164,13 +165,21 @@ class Succession:
         """From the last sign of the leader before to this moment."""
         return unwatched_ms + self.leadership.clock.boottime_ms() - self._taken_ms
 
+    def hand_over(self) -> None:
+        """Another process on this data directory takes this one's place as soon as it ends."""
+        self.handed_over = True
+
     async def resign(self, unwatched_s: float) -> None:
-        """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more."""
+        """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more.
+
+        A standby would be quicker than the process that a bot hands over to, which may be of another version.
+        """
         if self._store is None or self.leadership.lease is None or self.leadership.over.is_set():
             return
         with trio.move_on_after(RESIGN_WITHIN_S, shield=True):
             try:
-                await self._store.release_lease(unwatched_ms=round(unwatched_s * 1000))
+                unwatched_ms = round(unwatched_s * 1000)
+                await self._store.release_lease(unwatched_ms=unwatched_ms, for_own=self._handed_over)
             except Unavailable as error:
                 log.warning("lease_not_released", reason=str(error))
 

@@ -113,5 +113,8 @@ class LeaseStore(Protocol):
     async def taken_up(self, brought_id: str) -> None:
         """Whoever leads has carried it out, or told of it."""
 
-    async def release_lease(self, *, unwatched_ms: int) -> None:
-        """Give the lease back, so that nobody waits for its end; nobody has looked after positions for that long."""
+    async def release_lease(self, *, unwatched_ms: int, for_own: bool = False) -> None:
+        """Give the lease back, so that nobody waits for its end; nobody has looked after positions for that long.
+
+        `for_own` keeps it as long as a new one for another process of the same party, which need not wait; others do.
+        """

@@ -69,7 +69,9 @@ set until = now() + make_interval(secs => $1::float8), released = false, knows_s
 """
 UPDATE_RELEASED = """
 update lease
-set until = now(), released = true, watched_until = now() - make_interval(secs => $1::float8)
+set
+    until = now() + make_interval(secs => $2::float8), released = ($2 = 0),
+    watched_until = now() - make_interval(secs => $1::float8)
 """
 
 
@@ -128,8 +130,8 @@ class Leases(Repository):
     async def taken_up(self, brought_id: str) -> None:
         await self._database.write_soon(_taken_up, brought_id)
 
-    async def release_lease(self, *, unwatched_ms: int) -> None:
-        await self._database.write_soon(_release, unwatched_ms)
+    async def release_lease(self, *, unwatched_ms: int, for_own: bool = False) -> None:
+        await self._database.write_soon(_release, unwatched_ms, LEASE_S * for_own)
 
 
 @asynccontextmanager
@@ -233,5 +235,5 @@ async def _taken_up(connection: asyncpg.Connection, brought_id: str) -> None:
     await connection.execute(UPDATE_TAKEN_UP, brought_id)
 
 
-async def _release(connection: asyncpg.Connection, unwatched_ms: int) -> None:
-    await connection.execute(UPDATE_RELEASED, unwatched_ms / 1000)
+async def _release(connection: asyncpg.Connection, unwatched_ms: int, kept_s: float) -> None:
+    await connection.execute(UPDATE_RELEASED, unwatched_ms / 1000, kept_s)

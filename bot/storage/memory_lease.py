@@ -122,10 +122,13 @@ class MemoryLeases:
         first = min(waiting, key=lambda row: row.since_ms, default=None)
         return None if first is None else Standby(first.name, first.since_ms)
 
-    async def release_lease(self, *, unwatched_ms: int) -> None:
+    async def release_lease(self, *, unwatched_ms: int, for_own: bool = False) -> None:
         await trio.lowlevel.checkpoint()
         lease, now_ms = self._held(), _now_ms()
-        self._shared.lease = replace(lease, until_ms=now_ms, released=True, watched_until_ms=now_ms - unwatched_ms)
+        until_ms = now_ms + _LEASE_MS * for_own
+        self._shared.lease = replace(
+            lease, until_ms=until_ms, released=not for_own, watched_until_ms=now_ms - unwatched_ms
+        )
 
     async def database_id(self) -> str:
         await trio.lowlevel.checkpoint()

@@ -33,7 +33,14 @@ def handing_to(
     """The verb of a bot that watches three positions, in front of an installed program of these words."""
     argv = [sys.executable, "-c", program]
     handing = HandOver(
-        manager, MemoryStore(), system_clock(), lambda: 3, lambda: None, stopping, lambda: (argv, Path.cwd())
+        manager,
+        MemoryStore(),
+        system_clock(),
+        lambda: 3,
+        lambda: None,
+        stopping,
+        lambda: None,
+        lambda: (argv, Path.cwd()),
     )
     verb = handing.verbs()["hand_over"]
     return lambda: verb({"by": "operator root"})

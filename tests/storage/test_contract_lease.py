@@ -143,6 +143,22 @@ async def test_a_released_lease_is_free_at_once_and_says_since_when_nobody_watch
     assert taken.unwatched_ms >= 700
 
 
+async def test_a_lease_that_is_given_back_for_another_process_of_its_own_is_nobody_elses(
+    processes: tuple[Process, Process],
+) -> None:
+    first, second = processes
+    await first.take(A, 0)
+    await first.leases.release_lease(unwatched_ms=700, for_own=True)
+    leader = await second.leases.leader(B)
+    assert leader is not None
+    assert not leader.released and 0 < leader.left_ms <= LEASE_S * 1000
+    assert await second.take(B, 1) is None
+    taken = await second.take(A, 1)
+    assert taken is not None
+    assert taken.unwatched_ms is not None
+    assert taken.unwatched_ms >= 700
+
+
 async def test_one_of_two_who_take_an_ended_lease_gets_it(place: DatabaseAddress | None) -> None:
     """Both never led: what a process that did has under way is cut off by whoever takes over."""
     async with three_processes(place) as (first, second, third):
