@@ -325,7 +325,7 @@ async def _run_tree(
     age = KeyAge(options.directory, clock)
     imported = key_verbs(registrar, age, bot.hunt.tracking_changed)
     watched = partial(liveness.watched, bot)
-    asked, given = stop.asked.is_set, succession.hand_over
+    asked, given = stop.asked.is_set, partial(_given_away, succession, stop)
     handing = HandOver(options.manager, store, clock, watched, lambda: succession.gap_ms, asked, given)
     further = {**imported, **export_verbs(store, clock), **config_verbs(config), **handing.verbs()}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
@@ -353,6 +353,12 @@ async def _run_tree(
             stop.hurried.set()  # nothing that is still done here could be written
         await stop.stop_tree(root, bot)
     return 0 if ended is None else 1
+
+
+def _given_away(succession: Succession, stop: OrderlyStop) -> None:
+    """Another process is ready: it takes lease and orders on their way, and nothing waits in between."""
+    succession.hand_over()
+    stop.follows = False
 
 
 async def _tell_absence(succession: Succession, bot: TradingBot) -> None:

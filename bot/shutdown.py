@@ -77,7 +77,8 @@ class OrderlyStop:
     """One stop of one process.
 
     `asked` is set when it is to begin, `hurried` when somebody does not wait for it, `up` once there is a tree to be
-    stopped in order. `say` tells the console. `line` is what the stop is doing now, empty before it begins.
+    stopped in order. `say` tells the console. `line` is what the stop is doing now, empty before it begins. `follows` says that
+    orders on their way are followed to their outcome; a successor that is ready takes them up at once, and exits would wait.
     """
 
     say: Callable[[str], None]
@@ -85,6 +86,7 @@ class OrderlyStop:
     hurried: trio.Event = field(default_factory=trio.Event)
     up: trio.Event = field(default_factory=trio.Event)
     line: str = ""
+    follows: bool = True
     _began_s: float | None = None
     _phase_began_s: float = 0.0
     _ended_at_s: dict[str, float] = field(default_factory=dict)
@@ -177,7 +179,7 @@ class OrderlyStop:
         except Unavailable as error:
             log.info("executors_not_drained", reason=str(error))  # a halt is being carried out by others
         with self._resolving:
-            self._resolving.deadline = until_s
+            self._resolving.deadline = until_s if self.follows else trio.current_time()
             for followed in bot.in_flight.all():
                 await bot.in_flight.resolved(followed.intent.id)
         if left := len(bot.in_flight.all()):

@@ -167,7 +167,7 @@ class Succession:
 
     def hand_over(self) -> None:
         """Another process on this data directory takes this one's place as soon as it ends."""
-        self.handed_over = True
+        self._handed_over = True
 
     async def resign(self, unwatched_s: float) -> None:
         """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more.

@@ -35,7 +35,7 @@ from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.whole.crowd import Crowd
 from tests.whole.outages import WRITE_S, HangingStore
-from tests.whole.virtual import World, make_world, open_for_entries, running_bot, until
+from tests.whole.virtual import World, bought, living_bot, make_world, open_for_entries, running_bot, until
 
 IDLE = UserSettings(snipe_enabled=False, take_profit_bps=900_000, stop_loss_bps=9_900, max_hold_s=36_000)
 PHASES = ["entries", "hunt", "in flight", "monitors", "guard", "links", "ops"]
@@ -151,6 +151,24 @@ async def test_order_on_its_way_is_settled_before_the_monitors_stop(autojump_clo
     assert 0 < told(logs)[IN_FLIGHT]["took_ms"] < 2200
     assert [position.mint for position in await world.store.open_positions()] == [mint]
     assert await world.store.in_flight() == []
+
+
+async def test_exits_wait_for_no_order_that_a_successor_takes_up_at_once(autojump_clock: MockClock) -> None:
+    world, user, wallet, mint = await world_with_a_token()
+    stop = OrderlyStop(world.told.append, follows=False)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.chain.run)
+        with capture_logs() as logs:
+            async with living_bot(world, stop=stop) as bot:
+                await open_for_entries(bot)
+                world.chain.set_fault("drop-tx", for_s=1)
+                assert isinstance(await bot.desk.submit(buy(user, wallet, mint, "one")), Submitted)
+        assert told(logs)[IN_FLIGHT]["cut"] == ["1 orders on their way, which the next start takes up"]
+        assert told(logs)[IN_FLIGHT]["took_ms"] == 0
+        async with living_bot(world) as bot:
+            await bought(world, 1)
+            assert await world.books_equal_chain()
+        nursery.cancel_scope.cancel()
 
 
 async def test_executor_that_hangs_in_a_send_is_cut_and_the_next_life_takes_its_order_up(
