@@ -136,6 +136,9 @@ async def test_a_request_that_never_ends_is_left_and_a_number_that_never_comes_i
 async def test_one_connection_too_many_is_closed_and_a_defect_ends_one_alone(autojump_clock: MockClock) -> None:
     told = Told()
     async with at_the_door(told) as (stream, door), trio.open_nursery() as nursery:
+        await (
+            trio.testing.wait_all_tasks_blocked()
+        )  # or one of the others could come first, and this one be the one too many
         others = [memory_stream_pair() for _ in range(MAX_CONNECTIONS)]
         for _, theirs in others:
             nursery.start_soon(door.serve, theirs)

@@ -13,13 +13,13 @@ import trio
 
 from bot.clock import system_clock
 from bot.errors import StartupError
+from bot.http_door import HOST, listen
 from bot.speech import endings
 from bot.web.dashboard.door import Door
 from bot.web.dashboard.feed import Feed
 from bot.web.dashboard.sessions import Sessions, token_file
 from bot.web.dashboard.site import Site
 
-HOST = "127.0.0.1"
 PORT = 8480
 LOOK_EVERY_S = 1.0  # at the token's file
 NAMES_MAX = 8
@@ -42,10 +42,7 @@ def main(socket_path: Path, directory: Path, *, port: int, token: str | None, na
 
 async def _serve(socket_path: Path, port: int, token: Path, names: frozenset[str], *, made: bool) -> None:
     feed, sessions = Feed(socket_path, system_clock()), Sessions(token)
-    try:
-        [listener] = await trio.open_tcp_listeners(port, host=HOST)
-    except OSError as error:
-        raise StartupError(f"{HOST}:{port} cannot be listened on ({error.strerror}); give another --port") from None
+    listener = await listen(port, key="--port", cure="give another")
     bound = int(listener.socket.getsockname()[1])
     door = Door(Site(feed, sessions, socket_path, token_at=str(token), port=bound, names=names).answer)
     with trio.open_signal_receiver(*endings()) as signals:

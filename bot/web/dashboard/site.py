@@ -14,9 +14,10 @@ import structlog
 import trio
 
 from bot.errors import StartupError
+from bot.http_door import Header, Reply, Request
 from bot.web.dashboard import origins, pages
 from bot.web.dashboard.actions import ACTIONS, carry_out
-from bot.web.dashboard.door import Header, Reply, Request
+from bot.web.dashboard.door import Pushed
 from bot.web.dashboard.feed import Feed
 from bot.web.dashboard.markup import Markup, joined
 from bot.web.dashboard.sessions import SESSION_S, Session, Sessions
@@ -92,7 +93,7 @@ class Site:
             case "GET", "/events":
                 assert session is not None
                 headers = (("content-type", "text/event-stream; charset=utf-8"), *SAFE)
-                return Reply(HTTPStatus.OK, headers, events=self._events(session, cookie or ""))
+                return Pushed(HTTPStatus.OK, headers, events=self._events(session, cookie or ""))
             case "POST", "/ask" | "/do" | "/logout":
                 assert session is not None
                 return await self._form(request, session, cookie or "")
@@ -185,7 +186,7 @@ class Site:
 def _fields(request: Request) -> dict[str, str]:
     """The fields of a form, each once; none where the body is no form."""
     try:
-        given = parse_qs(request.body.decode("ascii"), max_num_fields=FIELDS_MAX, keep_blank_values=True)
+        given = parse_qs((request.body or b"").decode("ascii"), max_num_fields=FIELDS_MAX, keep_blank_values=True)
     except ValueError:
         return {}
     return {name: values[-1] for name, values in given.items()}
