@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "order.md").read_text("utf-8")
 STEP = re.compile(r"^(\d+)\. \*\*(.+?)\.\*\*", re.MULTILINE)
 LINE = re.compile(r"^\| (\d+) ([a-z ]+) \| `(\S+)` `(\w+)` \| (.+) \|$", re.MULTILINE)
-LIFE_ENDS = "## Orders that wait"
+LIFE_ENDS = "## Several attempts"
 
 
 def test_every_step_has_its_line_in_order() -> None:
