@@ -15,6 +15,7 @@ from typing import Any
 
 import trio
 
+from bot.child_process import ended
 from bot.errors import StartupError
 
 READY_FILE = "localnet.json"
@@ -110,15 +111,7 @@ class LocalChainProcess:
 
     async def died(self) -> int:
         """Wait until the process has ended; its exit code."""
-        process = self._running()
-        while process.poll() is None:
-            handle = os.pidfd_open(process.pid)
-            try:
-                await trio.lowlevel.wait_readable(handle)
-            finally:
-                os.close(handle)
-        await trio.lowlevel.checkpoint()
-        return process.returncode
+        return await ended(self._running())
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL after a while; returns when it is gone, or at once when it never ran."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Context
+from bot.child_process import ended
 from bot.errors import BotError, StartupError
 from bot.vault_process import LOG_FILE, READY
 
@@ -42,8 +43,7 @@ class VaultChild:
             self._has_lived = True
             self.say(f"the vault answers after {trio.current_time() - began_s:.1f} s")
             ctx.ready()
-            await _ended(process)
-            raise BotError(f"the vault ended with exit code {process.returncode}")
+            raise BotError(f"the vault ended with exit code {await ended(process)}")
         finally:
             process.kill()  # it keeps nothing that it would have to put away
             process.wait()
@@ -91,13 +91,3 @@ class VaultChild:
     def _last_line(self) -> str:
         lines = (self.directory / LOG_FILE).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
         return lines[-1].removeprefix("bot: ")
-
-
-async def _ended(process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        handle = os.pidfd_open(process.pid)
-        try:
-            await trio.lowlevel.wait_readable(handle)
-        finally:
-            os.close(handle)
-    await trio.lowlevel.checkpoint()

@@ -19,7 +19,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.analysis", "bot.pictures"),
     ("bot.ports", "bot.commands"),
     ("bot.execution",),
-    ("bot.http_door",),
+    ("bot.http_door", "bot.child_process"),
     (
         "bot.chain",
         "bot.market",

@@ -17,6 +17,7 @@ from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.event_queue import EventQueue, reading
 from bot.chain.named_transactions import ReadRecord, Recorded
 from bot.chain.pumpfun import events_in_logs, launchpad_events, tells_launch_or_trade
+from bot.chain.rotation import Rotation
 from bot.chain.silence import Silence
 from bot.chain.slot_bound import SlotBound
 from bot.chain.stream_gap import COMPLETE_BEHIND_SLOTS, FetchSince, Mark, ToldUpTo, earlier, later, missed_since
@@ -108,9 +109,8 @@ class PumpLaunchStream:
         self._reads = reads or EventReads()
         self._newest_of_endpoints = newest_slot
         self._tellers = tuple(tellers) or tuple(source.name for source in self._sources)
-        self._bound = bound
+        self._rotation = Rotation(self._tellers, bound)
         self._others = others
-        self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
         self._proven: Mark | None = None
         self._newest_slot = 0
@@ -128,7 +128,7 @@ class PumpLaunchStream:
     def source(self) -> str:
         """The endpoints that are followed, or the one that will be tried next; safe to print."""
         names = [one.name for one in self._followed.values() if one.opened_at_s is not None]
-        return ", ".join(names) or self._sources[self._next].name
+        return ", ".join(names) or self._sources[self._rotation.upcoming].name
 
     def statistics(self) -> StreamStatistics:
         return replace(self._counts)
@@ -167,8 +167,8 @@ class PumpLaunchStream:
     ) -> None:
         """One connection after the other, each to the next endpoint that nobody else follows."""
         while True:
-            place = self._free_place()
-            if self._followed and self._rests(place):
+            place = self._rotation.take(self._followed)
+            if self._followed and self._rotation.rests(place):
                 await trio.sleep(REST_S)
                 continue
             source = self._sources[place]
@@ -195,17 +195,6 @@ class PumpLaunchStream:
                 self._counts.switches += 1
             if others_stand and connection.heard_at_s is None:
                 await trio.sleep(REST_S)
-
-    def _free_place(self) -> int:
-        """The next endpoint in turn that is not followed; there are never more lanes than endpoints."""
-        count = len(self._sources)
-        in_turn = [one % count for one in range(self._next, self._next + count) if one % count not in self._followed]
-        place = next((one for one in in_turn if not self._rests(one)), in_turn[0])
-        self._next = (place + 1) % count
-        return place
-
-    def _rests(self, place: int) -> bool:
-        return self._bound is not None and self._bound.rests(self._tellers[place])
 
     # What was missed
 

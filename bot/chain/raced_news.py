@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from bot.chain import wire
+from bot.chain.rotation import Rotation
 from bot.chain.silence import Silence
 from bot.chain.slot_bound import SlotBound
 from bot.chain.subscriptions import Notification, OwnSubscriptions, Subscribe, Wishes
@@ -71,8 +72,7 @@ class RacedNews:
         self._sources = tuple(sources)
         self._newest_slot = newest_slot
         self._silence_s = silence_s
-        self._bound = bound
-        self._next = 0
+        self._rotation = Rotation([source.teller for source in self._sources], bound)
         self._slot = 0  # the newest that any connection told
         self._followed: dict[int, Wishes] = {}  # by the place of its endpoint among the sources
         self._wanted: dict[str, Subscribe] = {}
@@ -113,7 +113,7 @@ class RacedNews:
         """One connection after the other, each to the next endpoint that nobody else follows."""
         rest_s = RECONNECT_MIN_S
         while True:
-            place = self._free_place()
+            place = self._rotation.take(self._followed)
             source = self._sources[place]
             wishes = self._followed[place] = Wishes([SLOTS])
             wishes.want(self._wanted)
@@ -126,17 +126,6 @@ class RacedNews:
             log.info("news_stream_lost", endpoint=source.name, reason=str(trouble))
             rest_s = RECONNECT_MIN_S if stood else min(rest_s * 2, RECONNECT_MAX_S)
             await trio.sleep(rest_s)
-
-    def _free_place(self) -> int:
-        """The next endpoint in turn that is not followed; there are never more lanes than endpoints."""
-        count = len(self._sources)
-        in_turn = [one % count for one in range(self._next, self._next + count) if one % count not in self._followed]
-        place = next((one for one in in_turn if not self._rests(one)), in_turn[0])
-        self._next = (place + 1) % count
-        return place
-
-    def _rests(self, place: int) -> bool:
-        return self._bound is not None and self._bound.rests(self._sources[place].teller)
 
     async def _follow(
         self, source: OwnSubscriptions, wishes: Wishes, taker: NewsTaker

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 import structlog
 
 from bot.errors import DecodeError, SendRejected
-from bot.ports import Chain, Store, SwapOrder
+from bot.execution.small_buys import WALLET_LAMPORTS_MIN, small_buy
+from bot.ports import Chain, Store
 from bot.trading.curve import QuoteError
 from bot.trading.drift import is_strange
-from bot.trading.intent import Side
-from bot.trading.units import BPS, bps_floor
-from bot.trading.venue import program_of, quote_buy
+from bot.trading.venue import program_of
 
 log = structlog.get_logger()
 
-SPEND_LAMPORTS = 2_000_000
-WALLET_LAMPORTS_MIN = 25_000_000  # rents, fees and the buy itself; nothing of it is ever spent
 WALLETS_ASKED = 5
 COINS_TRIED = 3
 OLDER_TRIED = (
@@ -87,18 +84,7 @@ class ProtocolCheck:
         venue = await self.chain.venue(mint)
         if program_of(venue) != program:
             raise QuoteError(f"it does not trade at {program} any more")
-        quote = quote_buy(venue, SPEND_LAMPORTS, await self.chain.fees())
-        order = SwapOrder(
-            wallet_address=wallet_address,
-            mint=mint,
-            side=Side.BUY,
-            venue=venue,
-            spend_lamports=SPEND_LAMPORTS,
-            token_raw=quote.token_raw,
-            limit_raw=bps_floor(quote.token_raw, BPS // 2),
-            compute_unit_limit=1,
-            priority_fee_lamports=0,
-        )
+        order = small_buy(wallet_address, mint, venue, await self.chain.fees(), units=1)
         try:
             why_no_sale = await self.chain.round_trip(order, 1)
         except SendRejected as error:

@@ -17,17 +17,15 @@ from bot.execution.borne_out import BorneOut
 from bot.execution.pipeline import Pipeline
 from bot.execution.quoting import CannotPrepareError
 from bot.execution.rehearsals import BALANCE_HOLDS_MS
-from bot.ports import SwapOrder, Wallet
+from bot.execution.small_buys import WALLET_LAMPORTS_MIN, small_buy
+from bot.ports import Wallet
 from bot.trading.curve import QuoteError
 from bot.trading.intent import Mode, Side
 from bot.trading.route import Route
-from bot.trading.units import BPS, bps_floor
-from bot.trading.venue import Venue, quote_buy
+from bot.trading.venue import Venue
 
 log = structlog.get_logger()
 
-SPEND_LAMPORTS = 2_000_000
-WALLET_LAMPORTS_MIN = 25_000_000  # rents, fees and the buy itself; nothing of it is ever spent
 BALANCE_READ_AFTER_MS = 4_000  # a rehearsal reads again what is older
 
 
@@ -67,18 +65,8 @@ class Rehearser:
         venue = await self._venue(mint)
         if isinstance(venue, Route):
             return
-        quote = quote_buy(venue, SPEND_LAMPORTS, await self.pipeline.chain.fees())
-        order = SwapOrder(
-            wallet_address=address,
-            mint=mint,
-            side=Side.BUY,
-            venue=venue,
-            spend_lamports=SPEND_LAMPORTS,
-            token_raw=quote.token_raw,
-            limit_raw=bps_floor(quote.token_raw, BPS // 2),
-            compute_unit_limit=self.pipeline.costs.most_units(Side.BUY, venue),
-            priority_fee_lamports=0,
-        )
+        most = self.pipeline.costs.most_units(Side.BUY, venue)
+        order = small_buy(address, mint, venue, await self.pipeline.chain.fees(), units=most)
         await self.pipeline.trials.prove(self.pipeline.chain, order, mode)
         units = await self.pipeline.chain.compute_units(order)
         await self.pipeline.chain.market_unit_price(mint)  # kept by the chain for those who ask soon

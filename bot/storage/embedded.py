@@ -14,6 +14,7 @@ from typing import BinaryIO
 import structlog
 import trio
 
+from bot.child_process import ended
 from bot.errors import StartupError
 from bot.storage.address import DEFAULT_PORT, DatabaseAddress
 from bot.storage.cluster import Cluster, as_server_user, exit_text, last_words, locked, prepare, signal_server
@@ -69,13 +70,7 @@ class EmbeddedPostgres:
 
     async def died(self) -> str:
         """Wait until the server has ended, by whatever cause, and return how; any number of tasks may wait."""
-        while self._process.poll() is None:
-            handle = os.pidfd_open(self._process.pid)
-            try:
-                await trio.lowlevel.wait_readable(handle)
-            finally:
-                os.close(handle)
-        await trio.lowlevel.checkpoint()
+        await ended(self._process)
         return f"PostgreSQL {exit_text(self._process)}; its log ends: {last_words(self._cluster.log)}"
 
     async def wait_ready(self, within_s: float) -> None:
