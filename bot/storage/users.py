@@ -54,22 +54,7 @@ values (
     $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59
 )
 """
-SELECT_SETTINGS = """
-select
-    max_trade_lamports, max_position_lamports, daily_loss_limit_lamports, slippage_buy_bps,
-    slippage_sell_bps, take_profit_bps, stop_loss_bps, max_hold_s, snipe_enabled, snipe_max_lamports,
-    snipe_min_confidence_bps, snipe_max_daily, snipe_only_strong_buy, snipe_min_curve_lamports, snipe_epoch, timezone,
-    require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
-    flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
-    fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels,
-    anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
-    manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
-    sniper_daily_spend_lamports, auto_daily_spend_lamports, snipe_max_scam_bps, snipe_min_momentum_bps,
-    snipe_tells_only, blacklist, copy_max_trade_lamports, copy_max_positions, copy_daily_spend_lamports, copyable
-from user_settings
-where user_id = $1
-"""
+SELECT_SETTINGS = "select * from user_settings where user_id = $1"
 SELECT_MANY_SETTINGS = "select * from user_settings where user_id = any($1::text[])"
 # Two changes of one user's settings follow each other, and nobody gives a user a wallet of a mode, or another mode, while
 # somebody else does. The settings' own row is replaced, and so holds no lock.
