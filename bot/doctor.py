@@ -37,6 +37,7 @@ from bot.storage.halt_file import HaltFile
 from bot.storage.migrate import load
 from bot.storage.spool_journal import FileJournal
 from bot.supervision import sections as supervision_sections
+from bot.trading.units import counted
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
 from bot.vault_door import OUTSIDE, place_of_vault, why_silent
 
@@ -44,7 +45,9 @@ HANDLES_WANTED = 4_096
 BACKUP_OLD_MS = 25 * HOUR_MS
 LOCK = "lock"  # which the first start on a data directory leaves there
 DISK = "disk"
-REFUSES_A_START = frozenset({"settings", "supervision", "halt", "journal", "master key", "database", "endpoints"})
+REFUSES_A_START = frozenset(
+    {"settings", "supervision", "halt", "journal", "master key", "keys", "database", "endpoints"}
+)
 
 
 class Verdict(StrEnum):
@@ -80,6 +83,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
     found.append(Finding("settings", Verdict.OK, "every key is known and possible"))
     checks: list[Callable[[], Finding]] = [
         lambda: _master_key(chosen, directory, PROFILES[profile]),
+        lambda: _keys(chosen, PROFILES[profile]),
         lambda: _database(chosen, directory),
         lambda: _endpoints(chosen, PROFILES[profile]),
         lambda: _telegram(chosen, PROFILES[profile]),
@@ -125,6 +129,7 @@ def examine_succession(options: Options, clock: Clock) -> Iterator[str]:
         _journal(directory),
         _master_key(chosen, directory, profile),
         _vault(chosen, directory, profile),
+        _keys(chosen, profile),
         _database(chosen, directory),
         _endpoints(chosen, profile),
     ]
@@ -210,6 +215,17 @@ def _master_key(chosen: settings.Settings, directory: Path, profile: Profile) ->
     return Finding("master key", Verdict.OK, f"{key.id}; keep a copy apart from the backups")
 
 
+def _keys(chosen: settings.Settings, profile: Profile) -> Finding:
+    """The files of keys, tokens and addresses that the settings name: one that cannot be read refuses a start."""
+    try:
+        keys = read_keys(chosen, is_local=profile.is_local)
+        telegram_token(chosen.telegram)
+    except StartupError as error:
+        return Finding("keys", Verdict.BAD, str(error))
+    count = len(keys.services) + sum(file is not None for file in keys.endpoints)
+    return Finding("keys", Verdict.OK, f"{counted(count, 'file')} of keys and addresses can be read")
+
+
 def _database(chosen: settings.Settings, directory: Path) -> Finding:
     url = chosen.database.url
     try:
@@ -265,9 +281,11 @@ def _endpoints(chosen: settings.Settings, profile: Profile) -> Finding:
     if profile.is_local:
         return Finding("endpoints", Verdict.OK, "profile local brings a chain of its own")
     try:
-        genesis = trio.run(
-            genesis_of, [url.get_secret_value() for url in chosen.rpc.urls], read_keys(chosen, is_local=False)
-        )
+        keys = read_keys(chosen, is_local=False)
+    except StartupError:
+        return Finding("endpoints", Verdict.WARN, "they are not asked while a file of keys cannot be read")
+    try:
+        genesis = trio.run(genesis_of, [url.get_secret_value() for url in chosen.rpc.urls], keys)
     except StartupError as error:
         return Finding("endpoints", Verdict.BAD, str(error), "runbooks/endpoints.md")
     name = CLUSTERS.get(genesis, "another cluster")
@@ -287,7 +305,8 @@ def _telegram(chosen: settings.Settings, profile: Profile) -> Finding:
         return Finding("telegram", Verdict.OK, "a token, and a chat for operators")
     lacks = "telegram.operator_chat_id" if has_token else "a token"
     verdict = Verdict.BAD if profile.moves_money else Verdict.WARN
-    return Finding("telegram", verdict, f"{lacks} is missing", "alerts reach the console alone; set it")
+    cure = "alerts reach the console alone; deploy/README.md, Telegram, says how it is given"
+    return Finding("telegram", verdict, f"{lacks} is missing", cure)
 
 
 def _watched(chosen: settings.Settings) -> Finding:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ MANIFEST = "manifest.json"
 # Of the data directory. Its master key is not among them, nor the journal of exits, which belongs to one process.
 FILES = ("bot.toml", "live.json", "halt.json", "vault.codes", "vault.days", "master_keys.json")
 FORMAT = 1
+DRAFT = ".new"
 DUMPED, BASED = "backup", "base"
 _NAME = re.compile(r"trading-bot-(\d{8}T\d{6}Z)\.(backup|base)")
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -81,11 +84,16 @@ def superfluous(names: Iterable[str], now_ms: int, *, keep_hours: int, keep_days
 
 def pack(key: MasterKey, file: Path, manifest: Manifest, folder: Path) -> None:
     """Seal the manifest and what it names, found in `folder`, into a file that appears whole or not at all; raises OSError."""
-    draft = file.with_name(f".{file.name}.new")
+    # Another run of the same second has the same name for its backup, and not for its draft.
+    draft = file.with_name(f".{file.name}.{os.getpid()}{DRAFT}")
+    for left in file.parent.glob(f".trading-bot-*{DRAFT}"):
+        with held(left) as is_nobodys:
+            if is_nobodys:  # of a run that was killed
+                left.unlink(missing_ok=True)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest)), encoding="utf-8")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
+        with held(draft), os.fdopen(descriptor, "wb") as out:
             sealing = SealingWriter(key, out)
             with tarfile.open(fileobj=cast(Any, sealing), mode="w|") as tar:
                 for name in (MANIFEST, *manifest.files):
@@ -119,6 +127,25 @@ def unpack(key: MasterKey, file: Path, folder: Path, *, only: str | None = None)
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise StartupError(f"{file}: the backup cannot be read: {why}") from None
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold the lock on a file or folder, which ends with the process; whether it was free. What is not there is not free."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -14,7 +14,7 @@ from pathlib import Path
 import trio
 
 from bot import settings
-from bot.backups.archive import BASED, DUMP, FILES, Manifest, moment_of, name_of, pack, superfluous, unpack
+from bot.backups.archive import BASED, DUMP, FILES, Manifest, held, moment_of, name_of, pack, superfluous, unpack
 from bot.backups.log_archive import LogArchive
 from bot.clock import Clock, rfc3339_s
 from bot.errors import KeyUnavailable, StartupError
@@ -34,6 +34,7 @@ from bot.vault.master_key import MasterKey, parse_master_key, read_guarded
 
 FOLDER = "backups"
 POSTGRES = "postgres"
+SCRATCH = ".backup-"
 HALT_FILE = "halt.json"
 LOCAL_KEY = "master.key"  # made by profile local, where no setting names one
 Say = Callable[[str], None]
@@ -149,8 +150,13 @@ async def bring_away(rules: settings.Backup, file: Path, say: Say) -> None:
         return
     with trio.move_on_after(rules.offsite_within_s):
         try:
+            # What it tells of its work goes nowhere, least of all into a log; its complaints are quoted when it fails.
             done = await trio.run_process(
-                [str(rules.offsite), str(file)], check=False, stdin=subprocess.DEVNULL, capture_stderr=True
+                [str(rules.offsite), str(file)],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                capture_stderr=True,
             )
         except OSError as error:
             raise StartupError(f"{rules.offsite}: cannot be started: {error.strerror}; {file} is kept here") from None
@@ -301,14 +307,21 @@ def credentials(chosen: settings.Settings) -> dict[str, str]:
 
 @contextmanager
 def scratch_in(directory: Path) -> Iterator[Path]:
-    """A folder of our own beside the books, which are as open as what lies in it; it goes with everything in it."""
+    """A folder of our own beside the books, which are as open as what lies in it; it goes with everything in it.
+
+    What a run left that was killed, a dump as large as the books, goes with the next one: nobody holds its lock any more.
+    """
     try:
-        folder = tempfile.TemporaryDirectory(prefix=".backup-", dir=directory.absolute())
+        for left in directory.absolute().glob(f"{SCRATCH}*"):
+            with held(left) as is_nobodys:
+                if is_nobodys:
+                    shutil.rmtree(left, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=SCRATCH, dir=directory.absolute())
     except FileNotFoundError:
         raise StartupError(f"{directory}: there is no such data directory; give --data-dir") from None
     except OSError as error:
         raise StartupError(f"{directory}: nothing can be written there: {error.strerror}; put it right") from None
-    with folder as name:
+    with folder as name, held(Path(name)):
         yield Path(name)
 
 

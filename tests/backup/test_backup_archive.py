@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backups.archive import DAY_MS, HOUR_MS, Manifest, moment_of, name_of, pack, superfluous, unpack
+from bot.backups.archive import DAY_MS, DRAFT, HOUR_MS, Manifest, held, moment_of, name_of, pack, superfluous, unpack
 from bot.errors import StartupError
 from bot.vault.master_key import MasterKey
 from bot.vault.sealed_file import SealingWriter
@@ -65,6 +65,23 @@ def test_what_is_packed_is_unpacked_for_its_owner_alone_and_a_failed_one_leaves_
     with pytest.raises(FileNotFoundError):
         pack(KEY, out / "b.backup", Manifest(1, "live", ("missing",), {}), content)
     assert [path.name for path in out.iterdir()] == ["a.backup"]
+
+
+def test_two_backups_of_one_second_do_not_take_each_others_drafts_and_a_killed_ones_goes(tmp_path: Path) -> None:
+    content, out = tmp_path / "content", tmp_path / "out"
+    for folder in (content, out):
+        folder.mkdir()
+    (content / "bot.toml").write_text("[logs]\n")
+    manifest = Manifest(NOON_MS, "live", ("bot.toml",), {})
+    being_written, of_a_killed_run = (out / f".{name_of(NOON_MS)}.{pid}{DRAFT}" for pid in (1, 2))
+    being_written.touch()
+    of_a_killed_run.touch()
+    with held(being_written) as is_mine:
+        assert is_mine
+        pack(KEY, out / name_of(NOON_MS), manifest, content)
+        assert sorted(path.name for path in out.iterdir()) == [being_written.name, name_of(NOON_MS)]
+    pack(KEY, out / name_of(NOON_MS), manifest, content)
+    assert [path.name for path in out.iterdir()] == [name_of(NOON_MS)]
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/etc/passwd", "master.key", "unknown"])

@@ -14,12 +14,13 @@ import trio
 from bot.backups.archive import BASED, HOUR_MS, name_of
 from bot.backups.log_archive import owe
 from bot.backups.rounds import STALLED_MS, BackupRounds
-from bot.backups.taking import Place, create, cure_of, place_of
+from bot.backups.taking import Place, bring_away, create, cure_of, place_of, scratch_in
 from bot.clock import virtual_clock
 from bot.doctor import Verdict, examine
 from bot.errors import StartupError
 from bot.execution.backup_alerts import ARCHIVE, BACKUP_AGE
 from bot.settings import load
+from tests.leaks.detect import MARK
 
 NOW_MS = 1_795_000_000_000
 CLOCK = virtual_clock(lambda: 0.0, epoch_ms=NOW_MS, seed=1)
@@ -112,6 +113,36 @@ async def test_files_are_brought_away_in_their_order_and_wait_for_one_that_is_no
         await look.bring_away()
     assert (home / "order").read_text().split() == [str(path) for path in (base, *files)], "each once, the base first"
     assert not list((home / "kept").rglob("*.owed")) and all(path.exists() for path in (base, *files))
+
+
+async def test_what_the_program_tells_of_its_work_goes_nowhere_and_its_complaint_is_quoted(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program, file = home / "bring", home / "kept" / name_of(NOW_MS)
+    program.write_text(f"#!/bin/sh\necho {MARK}\necho 'no route to the store' >&2\nexit $(cat '{home}/code')\n")
+    program.chmod(0o700)
+    rules = rounds(home, f'offsite = "{program}"\n').rules
+    file.touch()
+    said: list[str] = []
+    with trio.fail_after(30):
+        (home / "code").write_text("0")
+        await bring_away(rules, file, said.append)
+        (home / "code").write_text("7")
+        with pytest.raises(StartupError, match="ended with 7: no route to the store") as refused:
+            await bring_away(rules, file, said.append)
+    assert said == ["bring has brought it away"]
+    assert MARK not in "".join((*capfd.readouterr(), str(refused.value)))
+
+
+def test_what_a_killed_run_left_goes_with_the_next_and_what_another_run_uses_stays(home: Path) -> None:
+    left = home / ".backup-killed"
+    left.mkdir()
+    (left / "database.dump").write_bytes(b"the whole database, unsealed")
+    with scratch_in(home) as first:
+        assert not left.exists()
+        with scratch_in(home) as second:
+            assert first.is_dir() and second.is_dir() and first != second
+    assert not list(home.glob(".backup-*"))
 
 
 def test_the_doctor_looks_at_the_key_of_the_backups(home: Path) -> None:

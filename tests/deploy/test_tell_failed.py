@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -43,11 +44,14 @@ def listening(status: int = 200) -> Iterator[tuple[str, list[tuple[str, dict[str
             thread.join()
 
 
-def told(folder: Path, telegram: str = "http://127.0.0.1:1/bot") -> subprocess.CompletedProcess[str]:
-    """One run, isolated from every package that is installed."""
+def told(
+    folder: Path, telegram: str = "http://127.0.0.1:1/bot", *about: str, kept: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """One run, isolated from every package that is installed. `kept` is where it may remember when somebody was told."""
+    keeps = {} if kept is None else {"RUNTIME_DIRECTORY": str(kept)}
     return subprocess.run(
-        [sys.executable, "-I", str(SCRIPT)],
-        env={**os.environ, "CREDENTIALS_DIRECTORY": str(folder), "TELEGRAM_BASE_URL": telegram},
+        [sys.executable, "-I", str(SCRIPT), *about],
+        env={**os.environ, "CREDENTIALS_DIRECTORY": str(folder), "TELEGRAM_BASE_URL": telegram, **keeps},
         capture_output=True,
         text=True,
         timeout=60,
@@ -85,3 +89,31 @@ def test_one_that_does_not_answer_keeps_no_other_from_hearing_and_nobody_is_a_fa
     run = told(tmp_path)
     assert run.returncode == 1 and "nobody can be told" in run.stdout
     assert MARK not in run.stdout + run.stderr
+
+
+def test_who_was_told_is_told_again_after_an_hour_and_a_message_that_reached_nobody_uses_up_none(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with listening(503) as (root, heard):
+        (tmp_path / "webhook-url").write_text(f"{root}/x")
+        assert [told(tmp_path, kept=kept).returncode for _ in range(2)] == [1, 1] and len(heard) == 2
+    with listening() as (root, heard):
+        (tmp_path / "webhook-url").write_text(f"{root}/x")
+        assert told(tmp_path, kept=kept).stdout == "the webhook: told\n"
+        again = told(tmp_path, kept=kept)
+        assert (again.returncode, len(heard)) == (0, 1) and "the next message goes out in 60 min" in again.stdout
+        for age_s in (3_601, -86_400):  # an hour later; and where the clock was put back since
+            moment = time.time() - age_s
+            os.utime(kept / "told", (moment, moment))
+            assert told(tmp_path, kept=kept).stdout == "the webhook: told\n"
+    assert len(heard) == 3
+
+
+def test_a_backup_that_fails_is_not_told_as_a_bot_that_is_down(tmp_path: Path) -> None:
+    with listening() as (root, heard):
+        (tmp_path / "webhook-url").write_text(f"{root}/x")
+        assert told(tmp_path, "", "backup").returncode == 0
+    [(_, fields)] = heard
+    assert "runbooks/backup.md" in fields["text"] and "nobody watches" not in fields["text"]

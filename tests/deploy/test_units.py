@@ -76,6 +76,23 @@ def test_whoever_trades_or_signs_is_watched_and_started_again_for_ever_and_its_f
     assert "$SERVICE_RESULT" in stopped and "trading-bot-failed.service" in stopped
 
 
+def test_a_backup_that_fails_does_not_use_up_the_message_that_the_bot_is_down() -> None:
+    """Each message has its hour, and what was told is remembered where nobody else's is."""
+    assert "OnFailure=trading-bot-backup-failed.service" in lines_of("trading-bot-backup.service")
+    about = {name: lines_of(f"trading-bot-{name}.service") for name in ("failed", "backup-failed")}
+    for name, lines in about.items():
+        assert {
+            "StartLimitIntervalSec=0",
+            "RuntimeDirectoryPreserve=yes",
+            f"RuntimeDirectory=trading-bot-{name}",
+        } <= set(lines)
+    starts = {name: next(line for line in lines if line.startswith("ExecStart=")) for name, lines in about.items()}
+    assert starts["backup-failed"] == f"{starts['failed']} backup"
+    own = ("Description=", "Documentation=", "ExecStart=", "RuntimeDirectory=")
+    left, right = ([line for line in lines if not line.startswith(own)] for lines in about.values())
+    assert left == right, "the same sandbox"
+
+
 def test_the_bot_and_its_vault_are_one_made_up_user_and_share_no_directory() -> None:
     bot, vault = lines_of("trading-bot.service"), lines_of("trading-bot-vault.service")
     assert "User=trading-bot" in bot and "User=trading-bot" in vault

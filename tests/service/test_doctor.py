@@ -67,6 +67,24 @@ def test_each_trouble_is_bad_and_named_with_its_cure(tmp_path: Path) -> None:
     assert "bot rearm ends it" in found(tmp_path)["halt"].cure
 
 
+@pytest.mark.parametrize("setting", ["alerts.webhook_url_file", "alerts.heartbeat_url_file", "telegram.token_file"])
+@pytest.mark.parametrize("profile", ["local", "paper"])
+def test_a_file_of_a_key_that_refuses_a_start_is_bad_here_too_whatever_it_is_for(
+    tmp_path: Path, setting: str, profile: str
+) -> None:
+    """Operators restarted after a doctor who found nothing, into a bot that refused to start."""
+    section, _, key = setting.partition(".")
+    config = f'[{section}]\n{key} = "{tmp_path}/given"\n[rpc]\nurls = ["http://127.0.0.1:1"]\n'
+    findings = found(tmp_path, profile, config)
+    assert findings["keys"].verdict is Verdict.BAD and setting in findings["keys"].line
+    assert "keys" in REFUSES_A_START and "runbooks" not in findings["endpoints"].line, (
+        "the cure is not the endpoints' page"
+    )
+    (tmp_path / "given").write_text("https://127.0.0.1/x\n" if "url" in setting else f"123456789:{'A' * 35}\n")
+    (tmp_path / "given").chmod(0o600)
+    assert found(tmp_path, profile, config)["keys"].line == "ok   keys: 1 file of keys and addresses can be read"
+
+
 def test_what_is_advice_elsewhere_is_asked_for_where_money_moves(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / "prod.key").write_text(KEY)
