@@ -18,10 +18,13 @@ def news_record(news: ChainNews | None) -> Record:
     told = news.health()
     heard = "nothing heard yet" if told.age_s is None else f"heard {told.age_s:.1f} s ago"
     detail = f"{told.standing} of {told.wanted} connections stand; signatures and accounts asked for: {told.subscribed}; {heard}"
+    if told.lost:
+        detail += f"; lost since the start: {told.lost}"
+    record = {"since": None, "lost": told.lost}
     if told.standing == told.wanted:
-        return {"health": "up", "since": None, "detail": detail}
+        return {"health": "up", "detail": detail, **record}
     trouble = f": {told.trouble}" if told.trouble else ""
-    return {"health": "degraded" if told.standing else "down", "since": None, "detail": f"{detail}{trouble}"}
+    return {"health": "degraded" if told.standing else "down", "detail": f"{detail}{trouble}", **record}
 
 
 def hearsay_record(books: Sequence[HearsayBook[Any]]) -> Record:

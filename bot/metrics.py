@@ -73,7 +73,7 @@ class MetricsBook:
         record = await self._board.status()
         overview = known.value if known.trouble is None else None
         families = [*self._state(record), *self._money(record, overview), *self._hunt(record, overview)]
-        return exposition([*families, *self._watch(record), *_services(record), *self._own()])
+        return exposition([*families, *self._watch(record), *_services(record), *_streams(record), *self._own()])
 
     async def _ask(self) -> Overview:
         clock = self._bot.adapters.clock
@@ -222,6 +222,26 @@ def _services(record: Record) -> Iterator[Family]:
         yield family(
             name, [Sample(one[key] / scale, {"endpoint": one["name"]}) for one in endpoints if one[key] is not None]
         )
+
+
+def _streams(record: Record) -> Iterator[Family]:
+    """What each stream told and what it did not, since the start."""
+    sources = record["services"]["stream"]["sources"]
+    stand = [one for one in sources if one["state"] != "waiting"]
+    yield family("launch_source_up", [Sample(int(one["state"] == "up"), {"source": one["name"]}) for one in stand])
+    for name, key in (
+        ("launches", "launches"),
+        ("lost", "lost"),
+        ("passed_over", "passed_over"),
+        ("gaps", "gaps"),
+        ("gaps_unrepaired", "unrepaired"),
+        ("repaired", "repaired"),
+    ):
+        yield family(f"launch_source_{name}_total", [Sample(one[key], {"source": one["name"]}) for one in sources])
+    yield _one("news_connections_lost_total", record["services"]["news"].get("lost"))
+    wallets = record["wallets_followed"]["stream"] or {}
+    yield _one("wallet_stream_lost_total", wallets.get("lost"))
+    yield _one("wallet_stream_gaps_total", wallets.get("gaps"))
 
 
 def _one(name: str, value: Number | None) -> Family:

@@ -201,7 +201,10 @@ class StatusBoard:
         }
 
     def _facts(self, known: Known[Facts], overview: Overview | None) -> Record:
-        """How well the database's numbers are known: those of this record, or else the last ones with their age."""
+        """How well the database's numbers are known: those of this record, or else why not, and the last ones with their age.
+
+        Known ones are some seconds old while the database does not answer at once; `late` says why then.
+        """
         last: Record | None = None
         if overview is None and known.value is not None:
             before = known.value.overview
@@ -213,10 +216,15 @@ class StatusBoard:
                 "unknown": sum(one.unproven for one in before.modes),
                 "deployed_lamports": sum(one.deployed_lamports for one in before.modes if one.mode is self._mode),
             }
+        trouble, is_known = (
+            None if known.trouble is None else f"the database is away ({known.trouble})",
+            overview is not None,
+        )
         return {
-            "known": overview is not None,
-            "age_s": None if overview is None else round(known.age_s, 1),
-            "why": None if known.trouble is None else f"the database is away ({known.trouble})",
+            "known": is_known,
+            "age_s": round(known.age_s, 1) if is_known else None,
+            "late": trouble if is_known else None,
+            "why": None if is_known else trouble,
             "last": last,
         }
 

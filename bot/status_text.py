@@ -73,7 +73,20 @@ def _source(source: Record) -> str:
     heard = _age(source["age_s"], "ago", "never")
     told = f"{_counted(source['launches'], 'launch', 'launches')}, the first with {source['first']}"
     why = source["detail"].removeprefix(f"{source['name']}: ")
-    return f"{source['name']} {source['state']}, heard {heard}, {told}{f': {why}' if why else ''}"
+    return f"{source['name']} {source['state']}, heard {heard}, {told}{_losses(source)}{f': {why}' if why else ''}"
+
+
+def _losses(source: Record) -> str:
+    """What a source of launches did not tell since the start; nothing where it told everything."""
+    lost, passed_over, gaps = (source.get(name, 0) for name in ("lost", "passed_over", "gaps"))
+    unrepaired = f", {source['unrepaired']} of them not made up for" if source.get("unrepaired") else ""
+    return "".join(
+        [
+            f", {_counted(lost, 'transaction')} lost" if lost else "",
+            f", {passed_over} passed over" if passed_over else "",
+            f", {_counted(gaps, 'gap')}{unrepaired}" if gaps else "",
+        ]
+    )
 
 
 def _standby(state: str, standby: Record) -> str:
@@ -90,7 +103,7 @@ def _numbers(status: Record) -> list[str]:
     positions, trades, capital = status["positions"], status["trades_today"], status["capital_lamports"]
     facts = status["facts"]
     return [
-        *(_remembered(facts) if facts["why"] or facts["age_s"] >= 1 else []),
+        *(_remembered(facts) if facts["late"] or facts["age_s"] >= 1 else []),
         f"users {status['users']}, snipers {status['snipers']}, signals today {status['signals_today']}",
         f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
         f"capital: {_sol(capital['deployed'])} SOL deployed, {_available(capital, status['halt'])}",
@@ -102,7 +115,7 @@ def _numbers(status: Record) -> list[str]:
 
 def _remembered(facts: Record) -> list[str]:
     """Which lines are not of this moment. `_numbers` has four of them."""
-    why = facts["why"] or "the database is slow"
+    why = facts["late"] or "the database is slow"
     return [f"the next four lines are {_age(facts['age_s'])} old, all others are of now: {why}"]
 
 
@@ -254,7 +267,7 @@ def _wallet_stream(followed: Record) -> str:
         return ""
     ill = f", {stream['calls'] - stream['calls_up']} of {stream['calls']} calls not up: {stream['detail']}"
     trouble = ill if stream["calls_up"] < stream["calls"] and stream["detail"] else ""
-    heard = _age(stream["age_s"], "ago", "not yet")
+    heard = _age(stream["age_s"], "ago", "not yet") + _losses(stream)
     if not stream["is_believed"]:
         return f"hints of {stream['name']}, heard {heard}{trouble}; "
     return f"{followed['told']} told by {stream['name']}, heard {heard}{trouble}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from bot.clock import rfc3339
@@ -9,7 +10,10 @@ from bot.ports import LaunchStream, SourceHealth
 
 
 def sources_record(stream: LaunchStream) -> list[dict[str, Any]]:
-    """One entry for each source in the order of the settings; `age_s` is how long ago it gave a sign of life."""
+    """One entry for each source in the order of the settings; `age_s` is how long ago it gave a sign of life.
+
+    Beside what it told stands what it did not tell, by the names of `SourceLosses`.
+    """
     return [_source(one) for one in stream.sources()]
 
 
@@ -22,4 +26,5 @@ def _source(one: SourceHealth) -> dict[str, Any]:
         "launches": one.launches,
         "first": one.first,
         "detail": one.detail,
+        **asdict(one.losses),
     }

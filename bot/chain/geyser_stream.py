@@ -18,7 +18,7 @@ from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.event_reads import EventReads
-from bot.ports import Listener
+from bot.ports import Listener, SourceLosses
 from bot.trading.launch import LaunchpadEvent
 from bot.trading.venue import PUMPFUN
 
@@ -42,19 +42,30 @@ OpenCall = Callable[[], AbstractAsyncContextManager[Call]]
 
 @dataclass(slots=True)
 class _Line:
-    """What one call tells; `slot` is its newest, or the one that was told before it."""
+    """What one call tells; `slot` is its newest, or `began_slot`, the one that was told before it, 0 for the first call.
+
+    `from_slot` is where its replay begins, None for a call without one.
+    """
 
     slot: int
     silence: Silence
+    began_slot: int
+    from_slot: int | None
 
 
 @dataclass(slots=True)
 class GeyserStatistics:
-    """Counts since the source was made: `transactions` told, `lost` ones that could not be read, `replays` asked for."""
+    """Counts since the source was made: `transactions` told, `lost` ones that could not be read, `replays` asked for.
+
+    `gaps` counts the calls that told something after an earlier one had ended, `unrepaired` those of them that no replay
+    joined to it.
+    """
 
     transactions: int = 0
     lost: int = 0
     replays: int = 0
+    gaps: int = 0
+    unrepaired: int = 0
 
 
 class GeyserLaunches:
@@ -91,15 +102,19 @@ class GeyserLaunches:
     def statistics(self) -> GeyserStatistics:
         return replace(self._counts)
 
+    def losses(self) -> SourceLosses:
+        return SourceLosses(lost=self._counts.lost, gaps=self._counts.gaps, unrepaired=self._counts.unrepaired)
+
     async def follow(self, listener: Listener) -> NoReturn:
         await trio.lowlevel.checkpoint()
         self._bound.refuse_caught(NAME)
         began_slot = self._slot
-        line = _Line(began_slot, Silence(self._silence_s, self._newest_of_endpoints, began_slot))
+        from_slot = self._from_slot()
+        silence = Silence(self._silence_s, self._newest_of_endpoints, began_slot)
+        line = _Line(began_slot, silence, began_slot, from_slot)
         trouble = f"nothing heard for {self._silence_s:g} s, not even a new slot"
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.silence.end, nursery.cancel_scope)
-            from_slot = self._from_slot()
             try:
                 async with self._open() as call:
                     await call.send(subscribe_request([str(PUMP_PROGRAM)], from_slot))
@@ -120,6 +135,13 @@ class GeyserLaunches:
         self._counts.replays += 1
         return max(self._slot, self._newest_of_endpoints() - MAX_LATE_SLOTS)
 
+    def _note_gap(self, line: _Line) -> None:
+        """The first slot of a call that is not the first one: something may have been missed before it."""
+        if not line.began_slot:
+            return
+        self._counts.gaps += 1
+        self._counts.unrepaired += line.from_slot is None or line.from_slot > line.began_slot
+
     async def _take(self, message: bytes, call: Call, line: _Line, listener: Listener) -> None:
         try:
             update = decode_update(message)
@@ -136,6 +158,8 @@ class GeyserLaunches:
             return
         if isinstance(update, SlotTold) and update.slot > line.slot:
             self._bound.check(NAME, update.slot)
+            if line.slot == line.began_slot:
+                self._note_gap(line)
             line.slot, self._slot = update.slot, max(self._slot, update.slot)
             listener.alive()
             line.silence.heard(update.slot)

@@ -10,7 +10,7 @@ from bot.chain.named_transactions import NamedStatistics, NamedTransactions, Rea
 from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
-from bot.ports import LaunchHint, LaunchHints, Listener
+from bot.ports import LaunchHint, LaunchHints, Listener, SourceLosses
 from bot.trading.launch import CurveLeft
 
 
@@ -37,6 +37,9 @@ class HintedLaunches:
 
     def statistics(self) -> NamedStatistics:
         return self._named.statistics()
+
+    def losses(self) -> SourceLosses:
+        return self._named.losses()
 
     async def follow(self, listener: Listener) -> NoReturn:
         trouble = ChainUnavailable(f"{self.name}: it ended without a reason")

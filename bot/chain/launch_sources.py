@@ -118,6 +118,7 @@ class LaunchSources:
                 launches=lane.launches,
                 first=lane.first,
                 detail=lane.detail,
+                losses=lane.source.losses(),
             )
             for lane in self._lanes()
         ]

@@ -26,7 +26,7 @@ from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.event_reads import EventReads
-from bot.ports import Listener
+from bot.ports import Listener, SourceLosses
 from bot.trading.launch import StreamEvent
 from bot.trading.venue import PUMPFUN
 
@@ -133,6 +133,10 @@ class PumpLaunchStream:
     def statistics(self) -> StreamStatistics:
         return replace(self._counts)
 
+    def losses(self) -> SourceLosses:
+        told = self._counts
+        return SourceLosses(lost=told.lost, gaps=told.gaps, repaired=told.repaired, unrepaired=told.unrepaired)
+
     def events(self) -> AbstractAsyncContextManager[AsyncIterator[StreamEvent]]:
         """Entered once something was heard: a subscription may stand and be dead.
 
@@ -231,7 +235,8 @@ class PumpLaunchStream:
         """It counts as a connection of its own, so that nothing is told twice, whoever is quicker."""
         self._connections += 1
         reader = replace(connection, number=self._connections)
-        listed = await missed_since(self._fetch_since, mark)
+        listed, is_whole = await missed_since(self._fetch_since, mark)
+        self._counts.unrepaired += not is_whole
         newest_slot = max((one[1] for one in listed), default=0)
         missed = [one for one in listed if not self._told.knows(one[0])]
         log.info("stream_gap", since_slot=mark[1], transactions=len(missed))

@@ -13,7 +13,7 @@ from bot.chain.pumpfun import launchpad_events
 from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
-from bot.ports import Listener
+from bot.ports import Listener, SourceLosses
 from bot.trading.launch import LaunchpadEvent
 
 AT_ONCE = 8
@@ -86,6 +86,10 @@ class NamedTransactions:
 
     def statistics(self) -> NamedStatistics:
         return replace(self._counts)
+
+    def losses(self) -> SourceLosses:
+        """Nothing waits for a source that names what happens: what it did not name nobody knows of."""
+        return SourceLosses(lost=self._counts.lost, passed_over=self._counts.passed_over)
 
     def forget(self) -> None:
         """Drop what waits: what an earlier block left unread is too old for this one. To be called before `work`."""

@@ -9,7 +9,7 @@ import structlog
 import trio
 
 from bot.errors import ChainUnavailable
-from bot.ports import LaunchHint, LaunchHints, LaunchSource, Listener
+from bot.ports import LaunchHint, LaunchHints, LaunchSource, Listener, SourceLosses
 from bot.trading.launch import StreamEvent
 
 RETRY_MIN_S = 1.0
@@ -121,6 +121,9 @@ class RenewedSource:
     @property
     def complete(self) -> bool:
         return self._source.complete
+
+    def losses(self) -> SourceLosses:
+        return self._source.losses()
 
     async def follow(self, listener: Listener) -> NoReturn:
         async def follow(lives: Callable[[], None]) -> None:

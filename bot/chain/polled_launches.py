@@ -21,7 +21,7 @@ from bot.chain.named_transactions import NamedStatistics, NamedTransactions, Rea
 from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
-from bot.ports import Listener
+from bot.ports import Listener, SourceLosses
 from bot.trading.launch import StreamEvent, TokenLaunch
 
 NAME = "polling"
@@ -81,6 +81,9 @@ class PolledLaunches:
 
     def statistics(self) -> NamedStatistics:
         return self._named.statistics()
+
+    def losses(self) -> SourceLosses:
+        return self._named.losses()
 
     async def follow(self, listener: Listener) -> NoReturn:
         looks = _Looks(self._list, self._newest_slot, self._named, self._rule)

@@ -72,8 +72,11 @@ def earlier(one: Mark | None, other: Mark) -> Mark:
     return other if one is None else min(one, other, key=lambda mark: mark[1])
 
 
-async def missed_since(fetch: FetchSince, mark: Mark) -> list[Mark]:
-    """What was logged after a transaction and in its slot, oldest first; nothing where nobody says so in time."""
+async def missed_since(fetch: FetchSince, mark: Mark) -> tuple[list[Mark], bool]:
+    """What was logged after a transaction and in its slot, oldest first, and whether that is all of it.
+
+    It is nothing where nobody says so in time, and the newest part where more than `MAX_REPAIR_SLOTS` are missing.
+    """
     signature, slot = mark
     reason = ""
     for _ in range(REPAIR_TRIES):
@@ -85,6 +88,6 @@ async def missed_since(fetch: FetchSince, mark: Mark) -> list[Mark]:
             continue
         newest_slot = max((one[1] for one in listed), default=slot)
         since_slot = max(slot, newest_slot - MAX_REPAIR_SLOTS)
-        return [one for one in reversed(listed) if one[1] >= since_slot]
+        return [one for one in reversed(listed) if one[1] >= since_slot], since_slot == slot
     log.warning("stream_gap_not_repaired", since_slot=slot, reason=reason)
-    return []
+    return [], False

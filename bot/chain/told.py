@@ -80,7 +80,7 @@ class StreamStatistics:
 
     `heard` counts notifications of any kind, `switches` turns to another endpoint, `repeated` the events that came again
     from another connection and were dropped, `gaps` the times that nobody was followed, `repaired` the transactions that
-    were read afterwards.
+    were read afterwards, `unrepaired` the gaps of which nobody said in time what was missed, or which were too long.
     """
 
     heard: int = 0
@@ -93,4 +93,5 @@ class StreamStatistics:
     switches: int = 0
     gaps: int = 0
     repaired: int = 0
+    unrepaired: int = 0
     last_slot: int | None = None

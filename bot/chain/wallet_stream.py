@@ -113,6 +113,7 @@ class GeyserWallets:
             age_s=max(heard) if heard and len(heard) == len(ages) else None,
             told=sum(shard.told for shard in self._shards),
             lost=sum(shard.unread for shard in self._shards),
+            gaps=sum(shard.gaps for shard in self._shards),
             detail=next((shard.detail for shard in needed if shard.detail), ""),
         )
 
@@ -134,6 +135,7 @@ class _Shard:
         self.slot = 0
         self.told = 0
         self.unread = 0
+        self.gaps = 0
         self.detail = ""
         self._open = open_call
         self._newest_slot = newest_slot
@@ -189,6 +191,7 @@ class _Shard:
     def _lose(self, listener: WalletListener) -> None:
         """What is told next does not join what was told last."""
         if self._covered:
+            self.gaps += 1
             log.warning("wallet_stream_gap", wallets=len(self._covered), after_slot=self.slot)
             listener.lost(frozenset(self._covered), self.slot)
         self._settling |= dict.fromkeys(self._covered, trio.current_time() + SETTLE_S)

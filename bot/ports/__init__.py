@@ -52,7 +52,7 @@ from bot.ports.flattens import FlattenStore
 from bot.ports.hearsay import Hearsay, MintWord, Span, Teller
 from bot.ports.inbox import KEPT_MS, InboxStore, TakenCommand
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, SnipeDesk, Submitted
-from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
+from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth, SourceLosses
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.measures import HourMeasure, MeasureStore
@@ -271,6 +271,7 @@ __all__ = [
     "SocialWord",
     "SolPrice",
     "SourceHealth",
+    "SourceLosses",
     "Span",
     "SpareEdits",
     "SpentBy",

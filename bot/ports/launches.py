@@ -11,6 +11,22 @@ from bot.trading.launch import StreamEvent
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLosses:
+    """What a source of launches did not tell, or told late, in counts since the start.
+
+    `lost` transactions could not be read; `passed_over` ones were named while too many waited to be read. `gaps` counts the
+    times that nothing of the source was followed for a moment: `repaired` transactions of them were read afterwards, and
+    `unrepaired` ones among the gaps were not made up for, or not whole.
+    """
+
+    lost: int = 0
+    passed_over: int = 0
+    gaps: int = 0
+    repaired: int = 0
+    unrepaired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SourceHealth:
     """One source of launches as status shows it.
 
@@ -26,6 +42,7 @@ class SourceHealth:
     launches: int
     first: int
     detail: str = ""
+    losses: SourceLosses = SourceLosses()
 
 
 class LaunchStream(Protocol):
@@ -63,6 +80,9 @@ class LaunchSource(Protocol):
 
     @property
     def complete(self) -> bool: ...
+
+    def losses(self) -> SourceLosses:
+        """What it did not tell since the start; no I/O."""
 
     async def follow(self, listener: Listener) -> NoReturn:
         """Tell until cancelled, and give a sign of life first. Raises ChainUnavailable when it is lost or silent."""

@@ -154,8 +154,9 @@ class WalletNewsHealth:
     """A source of followed wallets' transactions as status shows it.
 
     Of `calls` that it needs for `wallets`, `calls_up` stand. `age_s` is how long ago the one of them that was silent the
-    longest gave a sign of life, None before the first. `told` counts transactions, `lost` updates that could not be read;
-    `detail` says why a call is not up. One that is not `is_believed` gives hints alone.
+    longest gave a sign of life, None before the first. `told` counts transactions, `lost` updates that could not be read,
+    `gaps` the times that what a call told did not join what was told before, so that histories were read instead; all since
+    the start. `detail` says why a call is not up. One that is not `is_believed` gives hints alone.
     """
 
     name: str
@@ -167,6 +168,7 @@ class WalletNewsHealth:
     lost: int
     detail: str = ""
     is_believed: bool = True
+    gaps: int = 0
 
 
 class WalletListener(Protocol):

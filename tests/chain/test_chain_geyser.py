@@ -29,6 +29,7 @@ from bot.errors import ChainUnavailable, DecodeError
 from bot.localnet.addresses import LAUNCHPAD_PROGRAM
 from bot.localnet.geyser import Refusal
 from bot.localnet.inprocess import GeyserStream, InProcessChain
+from bot.ports import SourceLosses
 from bot.trading.launch import StreamEvent, TokenLaunch
 from tests.chain.chain_doubles import in_process_geyser, in_process_sources
 from tests.chain.chain_scenario import EPOCH_MS, SOL, virtual_world
@@ -293,6 +294,7 @@ async def test_a_lost_call_begins_again_with_its_last_slot_and_repeats_nothing(a
     assert len(seen) == 1
     assert [_from_slot(asked[0]) for asked in script.asked] == [None, 7]
     assert source.statistics().replays == 1
+    assert source.losses() == SourceLosses(gaps=1)
 
 
 async def test_a_server_that_has_lost_the_slot_is_asked_without_it(autojump_clock: MockClock) -> None:
@@ -303,13 +305,14 @@ async def test_a_server_that_has_lost_the_slot_is_asked_without_it(autojump_cloc
         await _until_lost(source)
     async with LaunchSources([source], _clock()).events():
         assert [_from_slot(asked[0]) for asked in script.asked] == [None, 7, None]
+    assert source.losses() == SourceLosses(gaps=1, unrepaired=1)
 
 
 async def test_updates_that_cannot_be_read_are_counted_and_passed_over(autojump_clock: MockClock) -> None:
     source = _source(Scripted([_slot(7), b"\xff", _update(call=False, log=True), _update(slot=8), 3.0]))
     seen, _ = await _until_lost(source)
     assert len(seen) == 1
-    assert source.statistics().lost == 2
+    assert source.losses() == SourceLosses(lost=2)
 
 
 async def test_a_launch_is_the_same_record_as_from_the_logs(autojump_clock: MockClock) -> None:

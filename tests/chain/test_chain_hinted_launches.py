@@ -17,7 +17,7 @@ from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.localnet.inprocess import InProcessChain
 from bot.market.pumpportal import open_portal
-from bot.ports import LaunchHint
+from bot.ports import LaunchHint, SourceLosses
 from bot.trading.launch import CurveLeft, StreamEvent, TokenLaunch
 from tests.chain.chain_doubles import in_process_sources
 from tests.chain.chain_scenario import EPOCH_MS, SOL, real_world, virtual_world
@@ -97,6 +97,7 @@ async def test_what_no_endpoint_shows_is_lost_and_said_to_be(autojump_clock: Moc
     assert [event.signature for event in await _told(source)] == ["d"]
     assert ledger.asked.count("a") == ledger.asked.count("b") == TRIES
     assert (source.statistics().lost, source.statistics().read) == (3, 1)
+    assert source.losses() == SourceLosses(lost=3)
 
 
 async def test_a_migration_is_passed_on_as_word_of_one(autojump_clock: MockClock) -> None:
@@ -119,7 +120,7 @@ async def test_no_more_is_asked_than_the_budget_allows(autojump_clock: MockClock
 
     source._named._read = read
     await _told(source)
-    assert source.statistics().passed_over == 16
+    assert source.losses() == SourceLosses(lost=1, passed_over=16)
     assert ledger.asked[-1] == "launch"
     assert times[0] == pytest.approx(PAUSE_S)
     assert all(later - earlier == pytest.approx(0.5) for earlier, later in pairwise(times) if later < 3)

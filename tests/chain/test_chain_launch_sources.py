@@ -14,7 +14,7 @@ from bot.chain.launch_sources import FALLBACK_AFTER_S, FRESH_S, LOOK_S, LaunchSo
 from bot.chain.pumpfun import launchpad_events
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
-from bot.ports import Listener
+from bot.ports import Listener, SourceLosses
 from bot.trading.launch import CurveLeft, CurveTrade, StreamEvent, ToldTwice
 from tests.chain.chain_scenario import EPOCH_MS
 from tests.chain.test_chain_events import TRADE
@@ -43,6 +43,9 @@ class Scripts:
         self.followed = 0
         self.ended = 0
         self._scripts = scripts
+
+    def losses(self) -> SourceLosses:
+        return SourceLosses(gaps=max(self.followed - 1, 0))
 
     async def follow(self, listener: Listener) -> NoReturn:
         await trio.lowlevel.checkpoint()

@@ -17,6 +17,7 @@ from bot.chain.told import REMEMBERED
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
 from bot.localnet.inprocess import InProcessChain
+from bot.ports import SourceLosses
 from tests.chain.chain_doubles import InProcessSubscriptions
 from tests.chain.chain_scenario import EPOCH_MS, virtual_world
 from tests.chain.test_chain_events import DATA, PUMP, TRADE
@@ -229,7 +230,7 @@ async def test_what_was_logged_while_nobody_was_followed_is_read_afterwards_once
     assert (await _until_lost(stream))[0] == ["1"]
     assert sorted((await _until_lost(stream))[0]) == ["2", "3", "4"]
     assert asked == ["1"]
-    assert (stream.statistics().gaps, stream.statistics().repaired) == (1, 2)
+    assert stream.losses() == SourceLosses(gaps=1, repaired=2)
 
 
 async def _trade_of(signature: str) -> Recorded:

@@ -206,7 +206,7 @@ async def test_a_long_outage_is_said_and_so_is_its_end(autojump_clock: MockClock
         here.net.set_fault("stream-drop", for_s=15, endpoint="grpc")
         await trio.sleep(14)
         assert here.heard.gaps == [{here.address(LEADER)}]
-        assert here.news.health().calls_up == 0
+        assert (here.news.health().calls_up, here.news.health().gaps) == (0, 1)
         assert "takes no calls" in here.news.health().detail
         await here.covers(LEADER)
         assert here.heard.covered[here.address(LEADER)] > covered

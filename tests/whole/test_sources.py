@@ -36,8 +36,8 @@ async def _sniped(world: World, crowd: Crowd) -> str:
 
 
 @asynccontextmanager
-async def _trading(*sources: str) -> AsyncIterator[tuple[World, TradingBot, Crowd]]:
-    """A bot that is open for entries, on a chain where a coin that nobody wants is launched every few seconds."""
+async def launching_world(*sources: str) -> AsyncIterator[tuple[World, Crowd]]:
+    """A chain where a coin that nobody wants is launched every few seconds, with a user who snipes."""
     world = replace(make_world(InProcessChain(seed=1)), sources=sources)
     await world.user("demo-1", PATIENT)
     crowd = Crowd(world.chain)
@@ -51,11 +51,17 @@ async def _trading(*sources: str) -> AsyncIterator[tuple[World, TradingBot, Crow
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(go_on)
-        async with running_bot(world) as bot:
-            await trio.sleep(20)
-            await open_for_entries(bot)
-            yield world, bot, crowd
+        yield world, crowd
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _trading(*sources: str) -> AsyncIterator[tuple[World, TradingBot, Crowd]]:
+    """A bot that is open for entries on such a chain."""
+    async with launching_world(*sources) as (world, crowd), running_bot(world) as bot:
+        await trio.sleep(20)
+        await open_for_entries(bot)
+        yield world, bot, crowd
 
 
 def _states(bot: TradingBot) -> dict[str, str]:

@@ -51,7 +51,7 @@ async def test_a_trading_bot_knows_its_numbers(autojump_clock: MockClock) -> Non
         await trio.sleep(5)  # what the buy took is known without another look at the wallet
         status = await board.status()
         assert (status["users"], status["positions"]["open"], status["trades_today"]["buys"]) == (1, 1, 1)
-        assert status["facts"] == {"known": True, "age_s": 0.0, "why": None, "last": None}
+        assert status["facts"] == {"known": True, "age_s": 0.0, "late": None, "why": None, "last": None}
         assert status["last_trade_at"] is not None
         assert 0 <= status["prices_age_s"] < 5
         [wallet] = await world.store.wallets()
@@ -125,6 +125,8 @@ async def test_a_database_that_hangs_delays_no_answer_and_makes_no_zeros(autojum
         assert (status["users"], status["pnl_lamports_today"], status["monitors"]["expected"]) == (None, None, None)
         assert status["monitors"]["live"] == 1
         last = status["facts"]["last"]
+        assert (status["facts"]["known"], status["facts"]["late"]) == (False, None)
+        assert "the database" in status["facts"]["why"]
         assert last["positions_open"] == 1
         assert OLD_S <= last["age_s"] <= OLD_S + 2 * REFRESH_S
         text = status_text(status)
@@ -146,7 +148,14 @@ async def test_numbers_that_are_remembered_are_told_from_those_of_now(autojump_c
         assert (await board.status())["facts"]["known"]
         world.database.is_away = True
         await trio.sleep(1)
-        text = status_text(await board.status())
+        status = await board.status()
+        facts = status["facts"]
+        assert (facts["known"], facts["late"], facts["why"]) == (
+            True,
+            "the database is away (the database is away)",
+            None,
+        )
+        text = status_text(status)
         [told] = [number for number, line in enumerate(text.splitlines()) if line.startswith("the next four lines are")]
         assert "all others are of now: the database is away" in text
         begins = [line.split()[0] for line in text.splitlines()[told + 1 : told + 6]]
