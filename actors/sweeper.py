@@ -1,12 +1,14 @@
-"""Carries a freeze on: the vault learns of it whatever was away, and what is in the wallet is swept to its user's safe address.
+"""Carries a freeze on: the vault learns of it, the guard of one that only the vault remembers, and what is there is swept.
 
-SOL leaves first, because it leaves at once and whole, less what sending the tokens takes; then the tokens of the wallet's open
-positions, one at a time; then what is left. What comes in later, or could not leave, is swept by a later look. Other tokens
-stay: whoever sends some to the wallet makes nobody pay for them. Nothing moves where no safe address counts.
+It goes to the safe address of the wallet's user, and nothing moves where none counts. SOL leaves first, because it leaves at once
+and whole, less what sending the tokens takes; then the tokens of the wallet's open positions, one at a time; then what is left.
+What comes in later, or could not leave, is swept by a later look. Other tokens stay: whoever sends some to the wallet makes
+nobody pay for them.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -61,16 +63,16 @@ class Sweeper:
         ctx.ready()
         while True:
             changed, frozen = self.guard.changed, [one for one in self.guard.causes() if one.name == FROZEN]
-            moved = False
+            moved, waits = False, False
             try:
+                await self.freezes.take_up()
                 moved = await self._look(frozen)
             except (Unavailable, KeyUnavailable) as error:
                 log.warning("sweep_waits", reason=str(error))
-            if frozen:
-                with trio.move_on_after(AFTER_ONE_S if moved else LOOK_S):
-                    await changed.wait()
-            else:
-                await changed.wait()
+                waits = True
+            rest_s = AFTER_ONE_S if moved else LOOK_S if frozen or waits else math.inf
+            with trio.move_on_after(rest_s):
+                await _either(changed.wait, trio.sleep_forever if waits else self.freezes.heard)
 
     async def _look(self, frozen: list[Cause]) -> bool:
         """One pass over the frozen wallets that trade with money; whether anything of one is on its way.
@@ -124,6 +126,18 @@ class Sweeper:
 
     async def _positions(self, wallet: Wallet) -> list[Position]:
         return [row for row in await self.store.open_positions(wallet.user_id) if row.wallet_id == wallet.id]
+
+
+async def _either(*waits: Callable[[], Awaitable[None]]) -> None:
+    """Until one of them is over."""
+    async with trio.open_nursery() as nursery:
+
+        async def end(wait: Callable[[], Awaitable[None]]) -> None:
+            await wait()
+            nursery.cancel_scope.cancel()
+
+        for wait in waits:
+            nursery.start_soon(end, wait)
 
 
 def _request(wallet: Wallet, to_address: str, key: str, position: Position | None) -> TradeRequest:

@@ -89,7 +89,7 @@ def chat_of(
 
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed, registrar.admission)
     standing = StandingHandlers(store, chain, clock, ceilings, bot.hunt.standing_changed)
-    copying = CopyHandlers(store, clock, bot.hunt.copies.book, ceilings, bot.hunt.scanned)
+    copying = CopyHandlers(store, clock, bot.hunt.copies.book, ceilings, bot.hunt.scanned, bot.guard.freezes)
     trade = TradeHandlers(
         store,
         chain,

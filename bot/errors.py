@@ -113,6 +113,10 @@ class SigningRefused(KeyUnavailable):
     """The vault signs no such message: it is no trade that its policy knows, or takes more than it may."""
 
 
+class WalletFrozen(SigningRefused):
+    """The vault signs nothing for this wallet: its owner froze it, and has given no code since."""
+
+
 class CodeRefused(KeyUnavailable):
     """The vault does not take this one-time code. The text is for its user: why, and when he may try again."""
 

@@ -203,7 +203,8 @@ class TradingBot:
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
-        keys, looks = SealedKeys(store, self.adapters.vault, self.alerts.tell), ExitBalances(chain, self.in_flight)
+        keys = SealedKeys(store, self.adapters.vault, self.alerts.tell, self.freezes.vault_refuses)
+        looks = ExitBalances(chain, self.in_flight)
         covering, books = self.guard.covering, (self.in_flight, self.prices, looks, self.balances)
         return ExecutorDesk(
             store,

@@ -1,7 +1,8 @@
 """From a copy that is owed to what became of it: its order at the desk, under one key however often it is taken up.
 
 A buy is one order or one refusal. A sale waits for whatever of the token is on its way, sells the leader's fraction of what the
-copies hold then, and is tried again while it comes to nothing. For a wallet that is frozen it waits until that ends.
+copies hold then, and is tried again while it comes to nothing. For a wallet that is frozen it waits until that ends. One that is
+left undone is told to its user: the position keeps its own exits, and he may want more than those.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.copy_news import CopyLook
 from bot.execution.in_flight import InFlight
-from bot.ports import CopyHolding, Desk, Store, Submitted
+from bot.execution.warning_messages import copied_sale_left_message
+from bot.ports import CopyHolding, Desk, OutboxMessage, Store, Submitted
 from bot.trading.copying import LATE_MS, Copy, CopyState, RuleState, to_sell
 from bot.trading.intent import IN_FLIGHT, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG
@@ -29,10 +31,21 @@ log = structlog.get_logger()
 AGAIN_S = 0.5
 AWAY_S = 1.0
 HANDED_AT_ONCE = 200  # of buys, and as many of sales: a desk that takes its time over buys keeps no sale waiting
-SALE_TRIES = 7  # orders of one sale that came to nothing
-SALE_MS = 600_000  # a sale that nobody takes for longer is given up; the position keeps its own exits
+SALE_TRIES = (
+    7  # orders of one sale that were signed and came to nothing; one that could not be made says nothing of the token
+)
+SALE_MS = 600_000  # a sale that nobody takes or signs for longer is given up; the position keeps its own exits
+PAUSE_MAX_S = 32.0  # before an order under the next key
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which the order may exist all the same
 SOON = frozenset({"busy", "unavailable", "in_flight"})  # before there was an intent, and the next moment may end them
+
+
+@dataclass(slots=True)
+class _Trying:
+    """What this process knows of a sale: since when it could have been taken, and how many signed orders came to nothing."""
+
+    since_ms: int
+    signed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +66,19 @@ class CopyOrders:
 
     async def see_through(self, copy: Copy) -> None:
         """Take an owed copy to its end, however long services are away."""
-        since_ms = self.clock.now_ms()
+        trying = _Trying(self.clock.now_ms())
         while copy.state is CopyState.OWED:
             try:
-                after = await (self._buy(copy) if copy.side is Side.BUY else self._sell(copy, since_ms))
+                after = await (self._buy(copy) if copy.side is Side.BUY else self._sell(copy, trying))
             except Unavailable as error:
                 log.info("copy_waits", copy=copy.id, reason=str(error))
                 await trio.sleep(AWAY_S)
                 continue
             if after.state is CopyState.OWED:
                 if await self.thawed(copy.user_id, copy.wallet_id):
-                    since_ms = self.clock.now_ms()  # nobody could have taken it
+                    trying.since_ms = self.clock.now_ms()  # nobody could have taken it
                 else:
-                    await trio.sleep(AGAIN_S if after.tries == copy.tries else 2.0**copy.tries)
+                    await trio.sleep(AGAIN_S if after.tries == copy.tries else min(2.0**copy.tries, PAUSE_MAX_S))
             copy = after
 
     async def _buy(self, copy: Copy) -> Copy:
@@ -106,14 +119,14 @@ class CopyOrders:
             return await self._ordered(copy)
         return await self._refused(copy, why)
 
-    async def _sell(self, copy: Copy, since_ms: int) -> Copy:
+    async def _sell(self, copy: Copy, trying: _Trying) -> Copy:
         """A sale is given up after SALE_MS in which this process tried: what it found owed is never too old to be tried."""
         intent = await self.store.intent_of(copy.key)
         if intent is not None:
-            return await self._after(copy, intent)
-        if self.clock.now_ms() - since_ms > SALE_MS:
-            why = Refused("given_up", f"nobody took it for {SALE_MS // 60_000} minutes; the position keeps its exits")
-            return await self._refused(copy, why)
+            return await self._after(copy, intent, trying)
+        if self.clock.now_ms() - trying.since_ms > SALE_MS:
+            why = Refused("given_up", f"nobody took it for {SALE_MS // 60_000} minutes")
+            return await self._left(copy, why)
         if self.in_flight.buys(copy.wallet_id, copy.mint):
             return copy
         holding = await self._holding(copy)
@@ -127,9 +140,9 @@ class CopyOrders:
             copy = await self._moved(copy, replace(copy, token_raw=token_raw))
             if copy.state is not CopyState.OWED:
                 return copy
-        return await self._submit_sale(copy, sells_all=token_raw == holding.position_raw)
+        return await self._submit_sale(copy, trying, sells_all=token_raw == holding.position_raw)
 
-    async def _submit_sale(self, copy: Copy, *, sells_all: bool) -> Copy:
+    async def _submit_sale(self, copy: Copy, trying: _Trying, *, sells_all: bool) -> Copy:
         settings = await self.store.remembered_settings(copy.user_id)
         request = TradeRequest(
             key=copy.key,
@@ -149,7 +162,7 @@ class CopyOrders:
         async with self.sales_at_once:
             outcome = await self.desk.submit(request, replace(FIRST_RUNG, simulated=True))
         if isinstance(outcome, Submitted):
-            return await self._after(copy, outcome.intent)
+            return await self._after(copy, outcome.intent, trying)
         if outcome.code == "nothing_to_sell":
             return await self._refused(copy, outcome)
         log.info("copied_sale_waits", copy=copy.id, code=outcome.code, reason=outcome.reason)
@@ -159,7 +172,7 @@ class CopyOrders:
         held = await self.store.copy_holdings([copy.rule_id])
         return next((one for one in held if one.mint == copy.mint), None)
 
-    async def _after(self, copy: Copy, intent: Intent) -> Copy:
+    async def _after(self, copy: Copy, intent: Intent, trying: _Trying) -> Copy:
         """What the order of a sale came to; while it is on its way the copy stays owed."""
         if intent.state in IN_FLIGHT:
             await self.in_flight.resolved(intent.id)
@@ -168,8 +181,9 @@ class CopyOrders:
             return copy
         if intent.state is IntentState.FILLED:
             return await self._ordered(copy)
-        if copy.tries + 1 >= SALE_TRIES:
-            return await self._refused(copy, Refused("failed", f"its orders came to nothing: {intent.failure}"))
+        trying.signed += intent.state is not IntentState.CANCELLED
+        if trying.signed >= SALE_TRIES:
+            return await self._left(copy, Refused("failed", f"its orders came to nothing: {intent.failure}"))
         return await self._moved(copy, replace(copy, tries=copy.tries + 1))
 
     async def _ordered(self, copy: Copy) -> Copy:
@@ -180,14 +194,20 @@ class CopyOrders:
             self.look.latency_ms.append(now_ms - copy.seen_at_ms)
         return after
 
-    async def _refused(self, copy: Copy, why: Refused) -> Copy:
+    async def _left(self, copy: Copy, why: Refused) -> Copy:
+        """A sale that is not tried any more, of which its user is told."""
+        return await self._refused(copy, why, copied_sale_left_message(self.clock, copy, why.reason))
+
+    async def _refused(self, copy: Copy, why: Refused, message: OutboxMessage | None = None) -> Copy:
         log.info("copy_refused", copy=copy.id, user=copy.user_id, mint=copy.mint, code=why.code, reason=why.reason)
         self.look.refused[why.code] += 1
-        return await self._moved(copy, replace(copy, state=CopyState.REFUSED, code=why.code, reason=why.reason))
+        return await self._moved(
+            copy, replace(copy, state=CopyState.REFUSED, code=why.code, reason=why.reason), message
+        )
 
-    async def _moved(self, copy: Copy, after: Copy) -> Copy:
-        """The row after it; whoever finds it moved by somebody else is done with it."""
-        if await self.store.move_copy(after):
+    async def _moved(self, copy: Copy, after: Copy, message: OutboxMessage | None = None) -> Copy:
+        """The row after it, with its message; whoever finds it moved by somebody else is done with it."""
+        if await self.store.move_copy(after, message):
             return after
         log.info("copy_moved_on", copy=copy.id)
         return replace(after, state=CopyState.ORDERED)

@@ -1,7 +1,8 @@
 """A freeze is in two places, the guard and the vault: whoever freezes a wallet or lets it go has its turn, so that both agree.
 
 Without it a freeze that was on its way to the vault would come there behind the code that ended it, and the vault would sign
-nothing for a wallet that nobody sees as frozen.
+nothing for a wallet that nobody sees as frozen. One that the vault alone remembers, because the database was restored from
+before it, is taken up by the guard with the first message that the vault does not sign.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from typing import Protocol
 import trio
 
 from bot.clock import Clock
+from bot.execution.warning_messages import vault_freeze_message
 from bot.ports import NoteKind, SealedNote, Store, Vault, Wallet
 from bot.trading.trading_state import FROZEN
 
 UNFROZEN = "wallet unfrozen"  # the action of the audit
+VAULT = "vault"
+REMEMBERED = "the vault remembers a freeze that this bot did not know of"
 
 
 class Freezer(Protocol):
     """The guard's side of a freeze."""
 
-    async def freeze_wallet(self, wallet: Wallet) -> bool: ...
+    async def freeze_wallet(self, wallet: Wallet, *, by: str = ..., why: str = ...) -> bool: ...
 
     async def unfreeze_wallet(self, wallet: Wallet) -> bool: ...
 
@@ -39,6 +43,8 @@ class WalletFreezes:
     vault: Vault
     clock: Clock
     _turns: dict[str, trio.Lock] = field(default_factory=dict)
+    _heard: dict[str, Wallet] = field(default_factory=dict)  # frozen by the word of the vault alone
+    _news: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
 
     async def freeze(self, wallet: Wallet) -> None:
         """In both places; the guard is asked before, by whoever may not wait for the turn.
@@ -67,7 +73,31 @@ class WalletFreezes:
             after = await self.vault.unfreeze(wallet, await self.store.sealed_key(wallet.id), current, code)
             now_ms = self.clock.now_ms()
             await self.store.keep_notes(wallet.user_id, {NoteKind.CODE.value: after}, UNFROZEN, now_ms)
-            return await self.guard.unfreeze_wallet(wallet)
+            was_frozen = await self.guard.unfreeze_wallet(wallet)
+            self._heard.pop(wallet.id, None)
+            return was_frozen
+
+    def vault_refuses(self, wallet: Wallet) -> None:
+        """The vault has said that a wallet is frozen; no I/O."""
+        if not self.is_frozen(wallet):
+            self._heard[wallet.id] = wallet
+            self._news.unpark_all()
+
+    async def heard(self) -> None:
+        """Wait until the vault has said of a wallet that it is frozen, and the guard does not know it."""
+        await trio.lowlevel.checkpoint()
+        while not self._heard:
+            await self._news.park()
+
+    async def take_up(self) -> None:
+        """Freeze what the vault has said is frozen, and tell its owner once. Raises Unavailable; called again it goes on."""
+        for wallet in list(self._heard.values()):
+            async with self._turn(wallet):
+                if wallet.id not in self._heard:
+                    continue
+                await self.guard.freeze_wallet(wallet, by=VAULT, why=REMEMBERED)
+                await self.store.post(vault_freeze_message(self.clock, wallet))
+                self._heard.pop(wallet.id, None)
 
     def is_frozen(self, wallet: Wallet) -> bool:
         """Whether its owner, or the bot for him, has frozen this wallet."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.clock import Clock
-from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected
+from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected, WalletFrozen
 from bot.execution.at_once import at_once
 from bot.execution.borne_out import BorneOut
 from bot.execution.exit_balances import ExitBalances
@@ -23,7 +23,7 @@ from bot.trading.intent import FORESEEN, Context, Mode, Side, TradeRequest
 from bot.trading.limits import UserSettings, checks_tokens, effective_floor, entry_slippage_bps
 from bot.trading.own_impact import as_met
 from bot.trading.pool import Pool
-from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS, Refused
+from bot.trading.risk_gate import FROZEN, LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS, Refused
 from bot.trading.route import Route
 from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.units import BPS, bps_floor, ceil_div, format_percent, format_sol, format_tokens
@@ -59,6 +59,8 @@ def _code_of(error: Exception) -> str:
         return NO_ROUTER
     if isinstance(error, SendRejected) and error.kind == UNTRUSTED:
         return UNTRUSTED
+    if isinstance(error, WalletFrozen):
+        return FROZEN
     return "no_route" if isinstance(error, ChainUnavailable) else "not_sent"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from bot.errors import CodeRefused, KeyUnavailable, SigningRefused
+from bot.errors import CodeRefused, KeyUnavailable, SigningRefused, WalletFrozen
 from bot.execution.alerts import Alert
 from bot.execution.vault_alerts import signing_refused
 from bot.ports import SealedKey, Signing, Store, Sweeping, Vault, Wallet, Withdrawing, Withdrawn
@@ -20,12 +20,13 @@ KEPT_S = 30.0  # a key that was sealed anew is read within this time
 class SealedKeys:
     """What is kept is sealed as in its row: the vault opens it for one signature and keeps nothing.
 
-    `alert` tells operators of what the vault refuses to sign.
+    `alert` tells operators of what the vault refuses to sign, and `is_frozen` hears of the wallets that it says are frozen.
     """
 
     store: Store
     vault: Vault
     alert: Callable[[Alert], None]
+    is_frozen: Callable[[Wallet], None]
     _kept: OrderedDict[str, tuple[float, SealedKey]] = field(
         default_factory=OrderedDict
     )  # with when it was read, oldest first
@@ -40,7 +41,9 @@ class SealedKeys:
             return await self.vault.sign(wallet, key, asked)
         except KeyUnavailable as error:
             self._kept.pop(wallet.id, None)
-            if isinstance(error, SigningRefused):
+            if isinstance(error, WalletFrozen):
+                self.is_frozen(wallet)
+            elif isinstance(error, SigningRefused):
                 self.alert(signing_refused(wallet, asked, str(error)))
             raise
 
@@ -51,8 +54,10 @@ class SealedKeys:
             return await self.vault.sign_withdrawal(wallet, key, asked)
         except CodeRefused:
             raise
-        except KeyUnavailable:
+        except KeyUnavailable as error:
             self._kept.pop(wallet.id, None)
+            if isinstance(error, WalletFrozen):
+                self.is_frozen(wallet)
             raise
 
     async def sign_sweep(self, wallet: Wallet, asked: Sweeping) -> bytes:

@@ -1,9 +1,10 @@
-"""What a user hears before it costs him more: the loss of his day that closed his entries, and a wallet that runs dry."""
+"""What a user hears before it costs him more: a day's loss that closed his entries, a wallet that runs dry or signs nothing."""
 
 from __future__ import annotations
 
 from bot.clock import Clock, day_of
 from bot.ports import OutboxMessage, Wallet
+from bot.trading.copying import Copy
 from bot.trading.intent import Mode
 
 
@@ -39,4 +40,33 @@ def wallet_low_message(clock: Clock, wallet: Wallet, lamports: int, positions: i
         urgent=True,
         trace_id=message_id,
         created_at_ms=now_ms,
+    )
+
+
+def vault_freeze_message(clock: Clock, wallet: Wallet) -> OutboxMessage:
+    """The vault signs nothing for a wallet of which nobody here knew that it is frozen; told once a day (UTC)."""
+    now_ms = clock.now_ms()
+    message_id = f"vault_freeze:{wallet.id}:{day_of(now_ms)}"
+    return OutboxMessage(
+        id=message_id,
+        user_id=wallet.user_id,
+        kind="vault_freeze",
+        payload={"mode": wallet.mode.value, "address": wallet.address, "name": wallet.name},
+        urgent=True,
+        trace_id=message_id,
+        created_at_ms=now_ms,
+    )
+
+
+def copied_sale_left_message(clock: Clock, copy: Copy, why: str) -> OutboxMessage:
+    """A sale that was to be copied is not tried any more; told once, however often this is written."""
+    message_id = f"copied_sale_left:{copy.id}"
+    return OutboxMessage(
+        id=message_id,
+        user_id=copy.user_id,
+        kind="copied_sale_left",
+        payload={"mode": copy.mode.value, "mint": copy.mint, "reason": copy.reason, "why": why},
+        urgent=True,
+        trace_id=copy.id,
+        created_at_ms=clock.now_ms(),
     )

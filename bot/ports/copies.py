@@ -84,8 +84,8 @@ class CopyStore(Protocol):
     async def owed_copies(self) -> list[Copy]:
         """Those that were decided and of which no order is known, oldest first."""
 
-    async def move_copy(self, after: Copy) -> bool:
-        """Write what became of an owed copy; False where it is owed no more."""
+    async def move_copy(self, after: Copy, message: OutboxMessage | None = None) -> bool:
+        """Write what became of an owed copy and its message, in one transaction; False, and nothing, where it is owed no more."""
 
     async def copies_spent(self, asked: Sequence[SpentBy], mint: str) -> list[Spent]:
         """For each what its user has spent on copies in its mode, in that order, and whether he holds the mint.

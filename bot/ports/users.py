@@ -181,7 +181,8 @@ class Vault(SecondFactor, Protocol):
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """The wallet's ed25519 signature (64 bytes) of a message of an intent.
 
-        Raises KeyUnavailable, and SigningRefused for a message that the vault's policy does not know or that takes too much.
+        Raises KeyUnavailable, SigningRefused for a message that the vault's policy does not know or that takes too much, and
+        WalletFrozen for any message of a wallet that is frozen.
         """
 
     async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:

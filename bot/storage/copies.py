@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bot.ports import CopyHolding, CopyTold, SpentBy, WalletSignal
+from bot.ports import CopyHolding, CopyTold, OutboxMessage, SpentBy, WalletSignal
 from bot.storage.copy_rules import CopyRules
 from bot.storage.database import Database, Row
+from bot.storage.outbox import put_message
 from bot.storage.rules import storable
 from bot.storage.together import Together
 from bot.storage.tracking import signal_of
@@ -168,7 +169,7 @@ class Copies(CopyRules):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._moves = Together(database, _move_all, lambda copy: (copy.id,))
+        self._moves = Together(database, _move_all, lambda move: (move[0].id,))
 
     async def swaps_due(self, limit: int) -> list[WalletSignal]:
         return [signal_of(row) for row in await self._database.read(_due, limit)]
@@ -184,8 +185,8 @@ class Copies(CopyRules):
     async def owed_copies(self) -> list[Copy]:
         return [_copy(row) for row in await self._database.read(_owed)]
 
-    async def move_copy(self, after: Copy) -> bool:
-        return await self._moves.write(after)
+    async def move_copy(self, after: Copy, message: OutboxMessage | None = None) -> bool:
+        return await self._moves.write((after, message))
 
     async def copies_spent(self, asked: Sequence[SpentBy], mint: str) -> list[Spent]:
         rows = await self._database.read(_spent, asked, mint)
@@ -270,7 +271,8 @@ async def _owed(connection: asyncpg.Connection) -> list[Row]:
     return rows
 
 
-async def _move_all(connection: asyncpg.Connection, copies: Sequence[Copy]) -> list[bool]:
+async def _move_all(connection: asyncpg.Connection, moves: Sequence[tuple[Copy, OutboxMessage | None]]) -> list[bool]:
+    copies = [copy for copy, _ in moves]
     moved = await connection.fetch(
         UPDATE_COPIES,
         [copy.id for copy in copies],
@@ -283,6 +285,9 @@ async def _move_all(connection: asyncpg.Connection, copies: Sequence[Copy]) -> l
         [copy.key for copy in copies],
     )
     known = {row["id"] for row in moved}
+    for copy, message in moves:
+        if message is not None and copy.id in known:
+            await put_message(connection, message)
     return [copy.id in known for copy in copies]
 
 

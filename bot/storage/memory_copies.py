@@ -101,12 +101,14 @@ class MemoryCopies(MemoryTables):
         await trio.lowlevel.checkpoint()
         return [copy for copy in self._copies.values() if copy.state is CopyState.OWED]
 
-    async def move_copy(self, after: Copy) -> bool:
+    async def move_copy(self, after: Copy, message: OutboxMessage | None = None) -> bool:
         await trio.lowlevel.checkpoint()
         key = (after.user_id, after.signature, after.instruction)
         before = self._copies.get(key)
         if before is None or before.state is not CopyState.OWED:
             return False
+        if message is not None:
+            self._put_message(message)
         self._copies[key] = replace(
             before,
             state=after.state,

@@ -9,6 +9,7 @@ from bot.ports import CopyHolding, CopyTold, WalletSignal
 from bot.telegram.words import mode_label, short
 from bot.trading.copying import CopyRule, CopyState, RuleState, Sizing
 from bot.trading.intent import Side
+from bot.trading.trading_state import FROZEN, OUTFLOW
 from bot.trading.units import counted, format_percent, format_sol, format_tokens
 
 _ENDS = {
@@ -16,6 +17,11 @@ _ENDS = {
     "failed": "came to nothing",
     "expired": "never landed",
     "cancelled": "came to nothing",
+}
+
+_THAWS = {
+    OUTFLOW: "/ack_outflow, where it was you who moved what left it,",
+    FROZEN: "/unfreeze with a code of your second factor",
 }
 
 
@@ -88,14 +94,22 @@ def changed_text(rule: CopyRule) -> str:
     )
 
 
-def stopped_text(rule: CopyRule, fate: str, still_open: int) -> str:
+def stopped_text(rule: CopyRule, fate: str, still_open: int, freezes: Sequence[str] = ()) -> str:
+    """What becomes of open copies; nothing is sold from a wallet while something `freezes` it."""
     told = f"{mode_label(rule.mode.value)} You copy {rule.label} no more."
     followed = f"You still follow his wallet; /untrack {rule.leader} ends that."
     if not still_open:
         return f"{told} No copy of his is open. {followed}"
     tokens = counted(still_open, "token")
     if fate == "follow":
-        return f"{told} No buy of his is copied, and your copies in {tokens} are sold as he sells."
+        waits = " once your wallet is not frozen any more" if freezes else ""
+        return f"{told} No buy of his is copied, and your copies in {tokens} are sold as he sells{waits}."
+    if fate == "sell" and freezes:
+        ends = " and ".join(_THAWS[one] for one in freezes)
+        return (
+            f"{told} Your copies in {tokens} are sold as soon as your wallet is not frozen any more, and not before: {ends} ends"
+            f" that. You are told of each. {followed}"
+        )
     return {
         "keep": f"{told} {tokens} of his you keep, with your exits; /positions shows them. {followed}",
         "sell": f"{told} Your copies in {tokens} are being sold now; you are told of each. {followed}",

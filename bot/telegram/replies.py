@@ -240,6 +240,8 @@ _TEXTS = {
     "share_set": copy_text.share_set,
     "day_loss": warning_text.day_loss,
     "wallet_low": warning_text.wallet_low,
+    "vault_freeze": warning_text.vault_freeze,
+    "copied_sale_left": warning_text.copied_sale_left,
     "standing_fired": standing_text.fired,
     "standing_waits": standing_text.waits,
     "standing_ended": standing_text.ended,

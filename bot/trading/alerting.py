@@ -57,7 +57,7 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
     ),
     AlertKind(
         "exits",
-        ("exit_stuck", "monitor_lost", "wallet_low"),
+        ("exit_stuck", "monitor_lost", "wallet_low", "vault_freeze", "copied_sale_left"),
         "positions that cannot be sold or watched as usual",
         is_money=True,
     ),

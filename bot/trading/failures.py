@@ -14,6 +14,7 @@ from bot.errors import (
     RouterUnavailable,
     SendRejected,
     SigningRefused,
+    WalletFrozen,
 )
 
 # The launchpad's errors that a trade of ours can meet; names and codes from the interface description of SDK 2.0.0.
@@ -91,6 +92,10 @@ _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
         " shortly",
     ),
     (ChainUnavailable, "no route to the chain answers now; nothing was sent, try again shortly"),
+    (
+        WalletFrozen,
+        "the vault, which signs, says that the wallet is frozen; nothing was sent, and /unfreeze with a code ends that",
+    ),
     (SigningRefused, "the vault does not sign it; the operator has to look, and nothing was sent"),
     (KeyUnavailable, "the wallet's key cannot be used now; the operator has to look"),
     (DecodeError, "what the chain says of this token cannot be read; nothing was sent"),

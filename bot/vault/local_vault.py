@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from solders.pubkey import Pubkey
 
-from bot.errors import KeyUnavailable, SigningRefused
+from bot.errors import KeyUnavailable, SigningRefused, WalletFrozen
 from bot.ports import (
     Allowance,
     ExportDemand,
@@ -195,9 +195,9 @@ class LocalVault:
         return after
 
     def _refuse_frozen(self, wallet: Wallet) -> None:
-        """Raise SigningRefused for a wallet that its owner froze, whoever asks and whatever for."""
+        """Raise WalletFrozen for a wallet that its owner froze, whoever asks and whatever for."""
         if self._book.is_frozen(wallet.user_id, wallet.address):
-            raise SigningRefused(f"wallet {wallet.address} is frozen")
+            raise WalletFrozen(f"wallet {wallet.address} is frozen")
 
     async def demand_export(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> ExportDemand:
         await self.check_key(wallet, key)

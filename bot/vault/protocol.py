@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 import trio
 
-from bot.errors import BotError, CodeRefused, KeyUnavailable, LeaseLost, SigningRefused
+from bot.errors import BotError, CodeRefused, KeyUnavailable, LeaseLost, SigningRefused, WalletFrozen
 from bot.ports import NoteKind, SealedNote
 
 PROTOCOL = 3
@@ -301,6 +301,7 @@ class Greeting(msgspec.Struct, frozen=True, array_like=True):
 KINDS: dict[str, type[BotError]] = {
     "key": KeyUnavailable,
     "policy": SigningRefused,
+    "frozen": WalletFrozen,
     "code": CodeRefused,
     "epoch": LeaseLost,
 }
@@ -312,6 +313,8 @@ def refusal_of(error: KeyUnavailable | LeaseLost) -> Refused:
         return Refused("epoch", str(error))
     if isinstance(error, CodeRefused):
         return Refused("code", str(error))
+    if isinstance(error, WalletFrozen):
+        return Refused("frozen", str(error))
     return Refused("policy" if isinstance(error, SigningRefused) else "key", str(error))
 
 

@@ -58,7 +58,7 @@ NO_POINT = {
     "InFlight.hints: self._hint.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.changed: self._change.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",
-    "CopyOrders.see_through: self._buy(copy) if copy.side is Side.BUY else self._sell(copy, since_ms)": "both listed",
+    "CopyOrders.see_through: self._buy(copy) if copy.side is Side.BUY else self._sell(copy, trying)": "both listed",
     "CopyOrders.see_through: trio.sleep": "waits for its next turn; whatever is owed is in the rows",
     "CopyOrders._buy: self.buys_at_once": "waits for its turn; its order does not exist yet",
     "CopyOrders._submit_sale: self.sales_at_once": "waits for its turn; its order does not exist yet",

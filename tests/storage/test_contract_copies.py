@@ -160,6 +160,16 @@ async def test_an_owed_copy_moves_until_it_is_owed_no_more(store: Store) -> None
     assert await store.copies_of(ada.user_id, 9) == [CopyTold(done, None)]
 
 
+async def test_what_is_told_of_a_copy_is_written_with_it_or_not_at_all(store: Store) -> None:
+    ada = await placed(store)
+    await store.add_copies([sale := copy_of(ada, signal(side=Side.SELL))])
+    left = replace(sale, state=CopyState.REFUSED, code="given_up", reason="nobody took it")
+    for number in range(2):
+        message = OutboxMessage(f"m{number}", ada.user_id, "copied_sale_left", {"why": "x"}, True, sale.id, NOW_MS)
+        assert await store.move_copy(left, message) is (number == 0)
+    assert [one.id for one in await store.due(9)] == ["m0"]
+
+
 async def spent(store: Store, rule: CopyRule, *, hour_ms: int = 0, day_ms: int = 0, mint: str = MINT) -> Spent:
     [found] = await store.copies_spent([SpentBy(rule, hour_ms, day_ms)], mint)
     return found

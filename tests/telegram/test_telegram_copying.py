@@ -143,6 +143,36 @@ async def test_whoever_stops_with_sell_is_sold_out(autojump_clock: MockClock, mo
         assert await talk.world.store.copy_rules() == []
 
 
+async def test_whoever_stops_with_sell_while_his_wallet_is_frozen_hears_that_the_sales_wait(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(4)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        mint = await token_on_the_market(talk)
+        await talk.agrees()
+        crowd, leader = await leader_of(talk)
+        await talk.asks(f"/copy_trader {leader} 0.1 exact", "what he spends, at most 0.1 SOL a trade")
+        talk.press("Confirm")
+        await talk.hears("You copy")
+        await trio.sleep(5)
+        crowd.buy(mint, LEADER, 2 * TENTH)
+        await talk.hears("Bought")
+        [wallet] = await talk.world.store.wallets()
+        await bot.guard.freeze_wallet(wallet)
+        await bot.guard.freeze_user(wallet.user_id, "0.5 SOL left it")
+        told = await talk.asks(f"/stop_copy {leader} sell", "You copy")
+        assert (
+            "Your copies in 1 token are sold as soon as your wallet is not frozen any more, and not before: /ack_outflow, where"
+            " it was you who moved what left it, and /unfreeze with a code of your second factor ends that." in told
+        )
+        await trio.sleep(60)
+        assert len(await talk.world.store.open_positions()) == 1
+        await bot.guard.acknowledge_outflow(wallet.user_id)
+        talk.world.vault._book.thaw(wallet.user_id, wallet.address)
+        await bot.guard.unfreeze_wallet(wallet)
+        await talk.hears("Position closed")
+
+
 async def test_whoever_panics_is_bought_nothing_more_by_copies_although_he_resumes(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,6 +189,31 @@ async def test_a_freeze_that_the_vault_alone_remembers_ends_with_a_code_too(
         assert not talk.world.vault._book.is_frozen(wallet.user_id, wallet.address)
 
 
+async def test_a_freeze_that_the_vault_alone_remembers_is_taken_up_with_the_first_order_and_told(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(74)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
+        mint = await token_on_the_market(talk)
+        [wallet] = await talk.world.store.wallets()
+        await talk.world.vault.freeze(wallet, await talk.world.store.sealed_key(wallet.id))
+        await talk.asks(f"/buy {mint} 0.1", "the vault, which signs, says that the wallet is frozen")
+        await talk.hears("remembers a freeze that I did not know of")
+        [cause] = bot.guard.causes()
+        assert (cause.name, cause.by, cause.why) == (
+            FROZEN,
+            "vault",
+            "the vault remembers a freeze that this bot did not know of",
+        )
+        await talk.asks(f"/buy {mint} 0.1", "the wallet is frozen (frozen)")
+        await talk.asks("/status", "A wallet of yours is frozen")
+        await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
+        assert bot.guard.causes() == ()
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+
+
 SAFE_HOME = str(Keypair.from_seed(bytes([9]) * 32).pubkey())
 
 

@@ -86,7 +86,7 @@ async def life(folder: Path, newest: str) -> None:
         open_socket_vault(vault_socket(folder), lambda: 1, lambda: None) as vault,
         open_store(address_of_url(os.environ[VARIABLE])) as store,
     ):
-        exits = Exits(SealedKeys(cast(Store, store), vault, lambda _: None), await store.wallets())
+        exits = Exits(SealedKeys(cast(Store, store), vault, lambda _: None, lambda _: None), await store.wallets())
         rotation = KeyRotation(cast(Store, store), vault, KeyAge(folder, system_clock()))
         async with trio.open_nursery() as nursery:
             for _ in range(SIGNERS):

@@ -85,7 +85,7 @@ async def test_orders_sign_on_while_every_wallet_gets_the_newest_key(autojump_cl
     store, wallets = await people(2 * AT_ONCE + 5)
     vault = LocalVault(NEW, guard(), former=[OLD])
     alerts: list[Alert] = []
-    keys = SealedKeys(cast(Store, store), vault, alerts.append)
+    keys = SealedKeys(cast(Store, store), vault, alerts.append, lambda _: None)
     signed = 0
 
     async def sell_all_the_time() -> None:

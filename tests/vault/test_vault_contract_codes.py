@@ -12,7 +12,7 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 
 from bot.chain.transfers import build_transfer
-from bot.errors import CodeRefused, KeyUnavailable, LeaseLost, SigningRefused
+from bot.errors import CodeRefused, KeyUnavailable, LeaseLost, SigningRefused, WalletFrozen
 from bot.ports import NoteKind, Sweeping, TransferOrder, Wallet, Withdrawing
 from bot.trading.intent import Mode, Side
 from bot.vault import totp
@@ -113,7 +113,7 @@ async def test_a_wallet_is_frozen_by_a_word_swept_to_its_safe_address_and_thawed
             with pytest.raises(SigningRefused, match="is not frozen"):
                 await served.vault.sign_sweep(OWN, SEALED, wish)
             await served.vault.freeze(OWN, SEALED)
-            with pytest.raises(SigningRefused, match="is frozen"):
+            with pytest.raises(WalletFrozen, match="is frozen"):
                 await served.vault.sign(OWN, SEALED, asked(on_curve(Side.SELL)))
             with pytest.raises(SigningRefused, match="something else"):
                 await served.vault.sign_sweep(OWN, SEALED, replace(wish, message=on_curve(Side.SELL)))

@@ -45,13 +45,17 @@ SIGNALS = 100  # of a leader
 
 @dataclass(slots=True)
 class CopyHandlers:
-    """`scanned` tells how old what is known of a wallet gets. What is offered lives as long as this process."""
+    """`scanned` tells how old what is known of a wallet gets, `freezes` what freezes a user's wallet.
+
+    What is offered lives as long as this process.
+    """
 
     store: Store
     clock: Clock
     book: CopyBook
     ceilings: Callable[[], Ceilings]
     scanned: Callable[[str], str]
+    freezes: Callable[[str, str], tuple[str, ...]]
     _offers: OrderedDict[tuple[str, str], tuple[CopyRule, int]] = field(default_factory=OrderedDict)
 
     def commands(self) -> dict[str, Handler]:
@@ -166,7 +170,8 @@ class CopyHandlers:
             mine = ", ".join(one.leader for one in rules) or "nobody"
             raise UsageError(f"you do not copy {short(named)}; you copy {mine}")
         fate = Fate(arguments[1].lower()) if len(arguments) == 2 else Fate.KEEP
-        return stopped_text(rule, fate.value, await self.book.stop(rule, fate, "you stopped it"))
+        still_open = await self.book.stop(rule, fate, "you stopped it")
+        return stopped_text(rule, fate.value, still_open, self.freezes(user.id, rule.wallet_id))
 
     async def copies(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """Whom the user copies, with what result, and what was copied and what was not."""
