@@ -327,7 +327,7 @@ async def _run_tree(
     watched = partial(liveness.watched, bot)
     asked, given = stop.asked.is_set, partial(_given_away, succession, stop)
     handing = HandOver(options.manager, store, clock, watched, lambda: succession.gap_ms, asked, given)
-    further = {**imported, **export_verbs(store, clock), **config_verbs(config), **handing.verbs()}
+    further = {**imported, **export_verbs(store, clock), **config_verbs(config, options.config_name), **handing.verbs()}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)

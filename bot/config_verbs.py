@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import trio
 from pydantic import SecretStr
 
 from bot.clock import rfc3339
+from bot.paths import SETTINGS_FILE
 from bot.ports import ConfigVersion
 from bot.refusal import CannotError, typed_reason, who
 from bot.runtime_config import HISTORY_SHOWN, RuntimeConfig
 from bot.settings import Settings
+from bot.settings.environment import read_environment
 from bot.settings.runtime import RUNTIME, shown, value_of
 
 Record = dict[str, Any]
@@ -22,18 +26,21 @@ Verb = Callable[[Record], Awaitable[Record]]
 SECRET_NAMES = ("_file", "former_keys")  # the endings of keys that name a file with a secret in it
 
 
-def config_verbs(config: RuntimeConfig) -> dict[str, Verb]:
-    """What the control socket calls each verb."""
+def config_verbs(
+    config: RuntimeConfig, file: str = SETTINGS_FILE, environment: Mapping[str, str] = os.environ
+) -> dict[str, Verb]:
+    """What the control socket calls each verb. `file` is the name of the settings file, `environment` what this process has."""
+    sources = Sources(file, read_environment(environment).variables)
 
     async def get(request: Record) -> Record:
         wanted = request.get("key")
         # The files of credentials are looked at, and a disk may hang.
-        told = await trio.to_thread.run_sync(lambda: list(_keys(config, config.clock.now_ms())))
+        told = await trio.to_thread.run_sync(lambda: list(_keys(config, sources, config.clock.now_ms())))
         return _told(config, told, wanted)
 
     async def live(request: Record) -> Record:
         await trio.lowlevel.checkpoint()
-        return _told(config, [_live(config, key) for key in RUNTIME], request.get("key"))
+        return _told(config, [_live(config, sources, key) for key in RUNTIME], request.get("key"))
 
     async def change(request: Record) -> Record:
         wanted = request.get("values")
@@ -91,30 +98,43 @@ def _is_below(key: str, wanted: str) -> bool:
     return key == wanted or key.startswith(f"{wanted}.")
 
 
-def _live(config: RuntimeConfig, key: str) -> Record:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a value is from that nobody changed while the bot runs: a variable, the settings file, or neither of them."""
+
+    file: str
+    variables: Mapping[tuple[str, str], str]
+
+    def of(self, base: Settings, key: str) -> str:
+        """`base` is what file and environment say now; `default` is what is shipped."""
+        section, _, name = key.partition(".")
+        if (variable := self.variables.get((section, name))) is not None:
+            return f"environment: {variable}"
+        return f"file: {self.file}" if name in getattr(base, section).model_fields_set else "default"
+
+
+def _live(config: RuntimeConfig, sources: Sources, key: str) -> Record:
     """A key that changes while the bot runs."""
     set_here = key in config.values
     return {
         "key": key,
         "value": value_of(config.current, key),
-        "source": "runtime" if set_here else FROM_FILE,
+        "source": "runtime" if set_here else sources.of(config.base, key),
         "live": True,
-        **({"file_value": value_of(config.base, key)} if set_here else {}),
+        **({"file_value": value_of(config.base, key), "file_source": sources.of(config.base, key)} if set_here else {}),
     }
 
 
-def _keys(config: RuntimeConfig, now_ms: int) -> Iterator[Record]:
+def _keys(config: RuntimeConfig, sources: Sources, now_ms: int) -> Iterator[Record]:
     """Every key with its value and where that is from. A secret is its name, its source and its age, never itself."""
     for section in Settings.model_fields:
         for name, value in getattr(config.current, section):
             key = f"{section}.{name}"
             if key in RUNTIME:
-                yield _live(config, key)
+                yield _live(config, sources, key)
             else:
-                yield {"key": key, "source": FROM_FILE, "live": False, **_value(key, value, now_ms)}
-
-
-FROM_FILE = "file, environment or default"
+                source = sources.of(config.base, key)
+                yield {"key": key, "source": source, "live": False, **_value(key, value, now_ms)}
 
 
 def _value(key: str, value: object, now_ms: int) -> Record:

@@ -18,6 +18,7 @@ from bot.execution.alerts import Alert
 from bot.execution.policy import Policy
 from bot.execution.trouble_alerts import settings_not_taken, settings_taken
 from bot.live_gates import policy_of
+from bot.paths import SETTINGS_FILE
 from bot.refusal import CannotError
 from bot.runtime_config import Apply, RuntimeConfig
 from bot.settings.runtime import needs_restart, without_restart
@@ -26,7 +27,6 @@ from bot.start import Options
 log = structlog.get_logger()
 
 LOOK_EVERY_S = 1.0
-DEFAULT_FILE = "bot.toml"
 
 Seen = tuple[int, int, int] | None
 
@@ -48,7 +48,7 @@ async def keep_reading(
     environment: Mapping[str, str] = os.environ,
 ) -> None:
     """Take over what somebody writes into the settings file, until cancelled; operators hear where it cannot be."""
-    file = options.config or options.directory / DEFAULT_FILE
+    file = options.config or options.directory / SETTINGS_FILE
     seen = before = _signature(file)
     while True:
         await trio.sleep(LOOK_EVERY_S)

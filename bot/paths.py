@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.errors import StartupError
 
+SETTINGS_FILE = "bot.toml"
 SOCKET_PATH_BYTES = 107  # what the kernel takes, see unix(7)
 SUPERVISION_TEXT_MAX = 50_000  # bytes: such a file is sent in one request, a line of at most 64 KiB
 
@@ -43,7 +44,7 @@ def vault_days(directory: Path) -> Path:
 
 def settings_file(given: str | None, directory: Path) -> Path | None:
     """The settings file: as given, else `bot.toml` in the data directory, None where there is none."""
-    default = directory / "bot.toml"
+    default = directory / SETTINGS_FILE
     return Path(given) if given else default if default.exists() else None
 
 

@@ -21,6 +21,7 @@ from bot.settings.runtime import FILE, RUNTIME, NotForNowError, differences, val
 log = structlog.get_logger()
 
 HISTORY_SHOWN = 50
+FILE_CHANGED = "the settings file was changed"  # why there is a version that nobody gave a verb for
 
 Apply = Callable[[Settings], None]
 
@@ -80,7 +81,22 @@ class RuntimeConfig:
             if not 0 <= wanted < self.number:
                 raise CannotError(f"there is no earlier version {wanted}; bot config history has them")
             before = None if wanted == 0 else await self.store.config_version(wanted)
-            return await self._become({} if before is None else before.values, by, why or f"back to version {wanted}")
+            values: Mapping[str, str] = {} if before is None else before.values
+            if values == self.values:
+                await self._refuse_to_undo_file(wanted)
+            return await self._become(values, by, why or f"back to version {wanted}")
+
+    async def _refuse_to_undo_file(self, wanted: int) -> None:
+        """Raise CannotError where all that changed since a version was the settings file."""
+        since = [one for one in await self.store.config_versions(HISTORY_SHOWN) if one.number > wanted]
+        by_file = [one for one in since if one.why == FILE_CHANGED]
+        if not by_file:
+            return
+        keys = sorted({key for one in by_file for key in one.changed})
+        raise CannotError(
+            f"since version {wanted} {by_file[0].by} itself was changed ({', '.join(keys)}), and no verb takes a file back:"
+            " write it as bot config history shows it was, or set those keys above it with bot config set; nothing was changed"
+        )
 
     async def take_file(self, read: Settings, name: str) -> ConfigVersion | None:
         """The file says something else now; what was changed at runtime stands above it. None where nothing that counts changed.
@@ -92,7 +108,7 @@ class RuntimeConfig:
             try:
                 if not differences(self.current, self._checked(self.values)):
                     return None
-                return await self._become(self.values, name, "the settings file was changed")
+                return await self._become(self.values, name, FILE_CHANGED)
             except BaseException:
                 self.base = before
                 raise

@@ -16,7 +16,7 @@ from actors.runtime import InitFailed, Supervision, SupervisionError
 from bot import logs, settings
 from bot.errors import BotError, StartupError
 from bot.log_streams import LogStreams
-from bot.paths import settings_file
+from bot.paths import SETTINGS_FILE, settings_file
 from bot.storage.halt_file import HaltFile
 from bot.supervision import sections as supervision_sections
 from bot.systemd import ServiceManager, take_service_manager
@@ -34,6 +34,11 @@ class Options:
     speed: float
     manager: ServiceManager | None
     config: Path | None = None
+
+    @property
+    def config_name(self) -> str:
+        """What the settings file is called, or would be."""
+        return SETTINGS_FILE if self.config is None else self.config.name
 
 
 def read_options(arguments: argparse.Namespace, directory: Path) -> Options:

@@ -110,7 +110,10 @@ def without_restart(started: Settings, read: Settings) -> Settings:
         section, _, name = key.partition(".")
         value = _raw(read, key)
         if key not in BOUND_BY_VAULT or Decimal(shown(value)) <= Decimal(value_of(started, key)):
-            counts = counts.model_copy(update={section: getattr(counts, section).model_copy(update={name: value})})
+            part = getattr(counts, section).model_copy(update={name: value})
+            if name not in getattr(read, section).model_fields_set:  # the file says nothing of it any more
+                part.model_fields_set.discard(name)
+            counts = counts.model_copy(update={section: part})
     return counts
 
 

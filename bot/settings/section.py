@@ -40,7 +40,13 @@ TelegramIds = Annotated[tuple[TelegramId, ...], BeforeValidator(split), Field(ma
 
 # Addresses of tokens, each in base58; the environment gives them with commas between.
 Mint = Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
-Mints = Annotated[tuple[Mint, ...], BeforeValidator(split), Field(max_length=1_000)]
+# One that is named twice counts once.
+Mints = Annotated[
+    tuple[Mint, ...],
+    BeforeValidator(split),
+    Field(max_length=1_000),
+    AfterValidator(lambda mints: tuple(dict.fromkeys(mints))),
+]
 
 
 def _among_credentials(value: Path, info: ValidationInfo) -> Path:

@@ -71,8 +71,9 @@ class Trading(Section):
     A token account that was empty for `close_emptied_after_s` is closed, so that its rent comes back, unless
     `close_emptied_accounts` is off.
     With `adapt_to_results` a sniper whose closed positions lost spends less of its user's amount, a quarter at least.
-    Nobody buys a mint of the `blacklist`, and no sniper below `snipe_min_confidence_percent`, or `snipe_min_momentum` of 100,
-    whatever its user asks for; 0 asks for nothing.
+    Nobody buys a mint of the `blacklist`, where one that is named twice stands once.
+    No sniper buys below `snipe_min_confidence_percent`, or `snipe_min_momentum` of 100, whatever its user asks for; 0 asks
+    for nothing.
     `flatten_at_loss_percent` of a user's limit of a day's loss, lost in a day, sells everything of his, whatever he set.
     """
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bot.clock import Clock
 from bot.compose import policy
+from bot.config_cli import get_text
 from bot.config_verbs import config_verbs
 from bot.config_watch import read_again, take
 from bot.errors import StartupError
@@ -105,6 +106,66 @@ async def test_one_verb_takes_the_newest_change_back_and_a_number_goes_further()
     assert (version.number, version.values, version.why) == (6, {}, "back to version 0")
     with pytest.raises(CannotError, match="no earlier version 9"):
         await one.rollback(9, BY, "")
+
+
+async def test_a_change_of_the_file_is_not_taken_back_by_a_verb_which_says_so_and_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text("[trading]\nmax_trade_sol = 0.9\nmax_open_positions = 3\n")
+    one = config()
+    await one.set(changed(max_position_sol="0.4"), BY, WHY)
+    await take(one, load(file, {}), "bot.toml")
+    for number in (None, 1):
+        with pytest.raises(CannotError) as refused:
+            await one.rollback(number, BY, "")
+        assert str(refused.value) == (
+            "since version 1 bot.toml itself was changed (trading.max_open_positions, trading.max_trade_sol), and no verb takes a"
+            " file back: write it as bot config history shows it was, or set those keys above it with bot config set; nothing was"
+            " changed"
+        )
+    assert (one.number, value_of(one.current, "trading.max_trade_sol")) == (2, "0.9")
+    await one.rollback(0, BY, "")
+    assert value_of(one.current, "trading.max_position_sol") == "1", "what was set by hand is still taken back"
+
+
+async def test_each_key_says_where_its_value_is_from(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[trading]\nmax_trade_sol = 0.9\nmax_open_positions = 3\n[web]\nport = 8080\n")
+    environment = {"BOT_TRADING__MAX_TIP_LAMPORTS": "4000000", "MAX_POSITION_SIZE_SOL": "0.8", "HOME": "/"}
+    one = config(started=load(file, environment))
+    verbs = config_verbs(one, "mine.toml", environment)
+    await one.set(changed(max_open_positions="2", max_tip_lamports="3000000"), BY, WHY)
+
+    async def sources() -> dict[str, str]:
+        told = (await verbs["config_get"]({}))["keys"]
+        return {key["key"]: key.get("file_source", key["source"]) for key in told}
+
+    told = await sources()
+    assert told["trading.max_trade_sol"] == told["web.port"] == told["trading.max_open_positions"] == "file: mine.toml"
+    assert told["trading.max_position_sol"] == "environment: MAX_POSITION_SIZE_SOL"
+    assert told["trading.max_tip_lamports"] == "environment: BOT_TRADING__MAX_TIP_LAMPORTS"
+    assert {told["trading.max_daily_loss_sol"], told["telegram.base_url"], told["trading.observe_s"]} == {"default"}
+    lines = get_text(await verbs["config_get"]({"key": "trading"})).splitlines()
+    [line] = [line for line in lines if line.startswith("trading.max_open_positions ")]
+    assert line.split(maxsplit=1)[1] == "2  (runtime; without it 3, file: mine.toml)"
+    file.write_text("[trading]\nmax_daily_loss_sol = 0.7\n[web]\nport = 8080\n")
+    await take(one, load(file, environment), "mine.toml")
+    told = await sources()
+    assert told["trading.max_open_positions"] == "default"
+    assert told["trading.max_trade_sol"] == "file: mine.toml", (
+        "above what the vault began with: the file's of the start counts"
+    )
+    assert told["trading.max_daily_loss_sol"] == told["web.port"] == "file: mine.toml"
+    assert told["trading.max_position_sol"] == "environment: MAX_POSITION_SIZE_SOL"
+
+
+async def test_a_mint_that_is_named_twice_stands_in_the_blacklist_once(tmp_path: Path) -> None:
+    other = MINT[:-1] + "Q"
+    file = tmp_path / "bot.toml"
+    file.write_text(f'[trading]\nblacklist = ["{MINT}", "{other}", "{MINT}"]\n')
+    assert load(file, {}).trading.blacklist == (MINT, other)
+    one = config()
+    version = await one.set(changed(blacklist=f"{MINT},{MINT}"), BY, WHY)
+    assert version.values == {"trading.blacklist": MINT}
 
 
 async def test_a_key_goes_back_to_the_file() -> None:
