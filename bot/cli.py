@@ -9,8 +9,11 @@ import argparse
 import errno
 import json
 import os
+import stat
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
@@ -212,11 +215,21 @@ def _behind_localnet(words: Sequence[str]) -> list[str] | None:
     return None
 
 
-def _run_verb(arguments: argparse.Namespace) -> int:
-    given = getattr(arguments, "data_dir", None)
+def _folder(given: str | None) -> Path:
+    """The data directory; of one that is not there yet, or cannot be looked at, its verb knows more. Raises BotError."""
     if given == "":
         raise BotError("--data-dir is empty; give a directory, or leave it out")
     directory = data_dir(given)
+    with suppress(OSError):
+        if not stat.S_ISDIR(directory.stat().st_mode):
+            raise BotError(
+                f"{directory}: is no folder, and the bot keeps its things in one; give --data-dir the folder"
+            )
+    return directory
+
+
+def _run_verb(arguments: argparse.Namespace) -> int:
+    directory = _folder(getattr(arguments, "data_dir", None))
     match arguments.verb:
         case "run":
             from bot import app

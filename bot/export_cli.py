@@ -42,18 +42,19 @@ def export(socket: Path, what: str, file: str, user: str | None, days: int = 7) 
     path = Path(file)
     if file != "-" and path.suffix not in (".csv", PARQUET):
         raise BotError(f"{file}: is neither .csv nor .parquet; give such a name")
-    rows = _unique(_asked(socket, what, user, days))
+    columns: list[str] = []
+    rows = _unique(_asked(socket, what, user, days, columns))
     try:
         if file == "-":
-            _write_csv(rows, sys.stdout)
+            _write_csv(rows, columns, sys.stdout)
             return 0
         if path.suffix == PARQUET:
             from bot.backtest.parquet import write_rows
 
-            write_rows(rows, path)
+            write_rows(rows, path, columns)
         else:
             with private.opened(path, "w", encoding="utf-8", newline="") as out:
-                _write_csv(rows, out)
+                _write_csv(rows, columns, out)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -62,11 +63,13 @@ def export(socket: Path, what: str, file: str, user: str | None, days: int = 7) 
     return 0
 
 
-def _asked(socket: Path, what: str, user: str | None, days: int) -> Iterator[Row]:
+def _asked(socket: Path, what: str, user: str | None, days: int, columns: list[str]) -> Iterator[Row]:
+    """Every row; `columns` has their names afterwards, also where there is none."""
     after: list[Any] | None = [0, 0, None]
     while after is not None:
         asked = {"verb": "export", "of": what, "user": user, "after": after, "days": days}
         answer = control.ask(socket, asked, within_s=STEP_S)
+        columns[:] = answer["columns"]
         yield from answer["rows"]
         after = answer["next"]
 
@@ -82,10 +85,8 @@ def _unique(rows: Iterator[Row]) -> list[Row]:
     )
 
 
-def _write_csv(rows: list[Row], out: Any) -> None:
-    if not rows:
-        return
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+def _write_csv(rows: list[Row], columns: list[str], out: Any) -> None:
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
 

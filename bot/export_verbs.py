@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from bot.clock import Clock, Span, SpanUnit, rfc3339, spans_until
-from bot.ports import BookedEntry, Store, User
+from bot.ports import BookedEntry, PeriodSums, Store, User
 from bot.refusal import CannotError
 from bot.trading.intent import Mode
 from bot.trading.ledger import Account
@@ -20,6 +20,43 @@ FILLS, POSITIONS, DAYS = "fills", "positions", "days"
 STEP = 50  # rows of one answer, which stays below a line of the socket
 DAYS_MAX = 31
 WEEK = 7
+_OWNER = ("user", "mode")
+# What each row has, in this order.
+COLUMNS = {
+    FILLS: (
+        *(
+            *_OWNER,
+            "number",
+            "at",
+            "kind",
+            "side",
+            "mint",
+            "token_raw",
+            "reason",
+            "order",
+            "position",
+            "signature",
+            "slot",
+        ),
+        *(f"{account.value}_lamports" for account in Account),
+    ),
+    POSITIONS: (
+        *(
+            *_OWNER,
+            "position",
+            "mint",
+            "context",
+            "state",
+            "opened",
+            "closed",
+            "bought_raw",
+            "token_raw",
+            "cost_lamports",
+        ),
+        "realized_lamports",
+    ),
+    DAYS: (*_OWNER, "day", *(one.name for one in fields(PeriodSums))),
+}
 
 
 def export_verbs(store: Store, clock: Clock) -> dict[str, Verb]:
@@ -34,6 +71,8 @@ def export_verbs(store: Store, clock: Clock) -> dict[str, Verb]:
 async def export_step(store: Store, request: Record, now_ms: int) -> Record:
     """The next rows of the books that `of` names, behind the place `after`; `next` is None behind the last.
 
+    `columns` are the names of what each row has, whether there is a row or not.
+
     A place is the number of a user, that of a mode, and how far that user's books of the mode were read.
     """
     of, wanted = request.get("of"), request.get("user")
@@ -42,15 +81,22 @@ async def export_step(store: Store, request: Record, now_ms: int) -> Record:
     users = [user for user in await store.users() if wanted in (None, user.handle, str(user.telegram_id))]
     if wanted is not None and not users:
         raise CannotError(f"no user {wanted}; give a handle or a Telegram id")
+    days, after = _count(request), request.get("after") or [0, 0, None]
+    rows, place = await _rows_behind(store, of, users, after, spans_until(now_ms, SpanUnit.DAY, 1 + days))
+    return {"rows": rows, "next": place, "columns": list(COLUMNS[of])}
+
+
+async def _rows_behind(
+    store: Store, of: str, users: Sequence[User], after: Sequence[Any], spans: Sequence[Span]
+) -> tuple[list[Record], list[Any] | None]:
     modes = list(Mode)
-    after = request.get("after") or [0, 0, None]
     number, place, before = int(after[0]), int(after[1]), after[2]
     if number >= len(users):
-        return {"rows": [], "next": None}
+        return [], None
     user, mode = users[number], modes[place]
     left: int | None
     if of == DAYS:
-        rows, left = await _days(store, user, mode, spans_until(now_ms, SpanUnit.DAY, 1 + _count(request))), None
+        rows, left = await _days(store, user, mode, spans), None
     elif of == FILLS:
         entries = await store.booked(user.id, mode, STEP, before)
         rows, left = [_fill(user, mode, one) for one in entries], entries[-1].number if entries else None
@@ -59,10 +105,10 @@ async def export_step(store: Store, request: Record, now_ms: int) -> Record:
         found = (await store.recent_positions(user.id, offset + STEP))[offset:] if place == 0 else []
         rows, left = [_position(user, one) for one in found], None if len(found) < STEP else offset + STEP
     if left is not None:
-        return {"rows": rows, "next": [number, place, left]}
+        return rows, [number, place, left]
     if place + 1 < len(modes):
-        return {"rows": rows, "next": [number, place + 1, None]}
-    return {"rows": rows, "next": [number + 1, 0, None] if number + 1 < len(users) else None}
+        return rows, [number, place + 1, None]
+    return rows, [number + 1, 0, None] if number + 1 < len(users) else None
 
 
 def _count(request: Record) -> int:

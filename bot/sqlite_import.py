@@ -89,6 +89,8 @@ def _batches(people: list[Row]) -> Iterator[list[Row]]:
 
 def _read(file: Path) -> tuple[list[Row], list[str]]:
     """Everybody in the file, and what of it nobody is asked to take; raises BotError."""
+    if file.is_dir():
+        raise BotError(f"{file}: is a folder; give the database that lies in it")
     if not file.is_file():
         raise BotError(f"{file}: there is no such file")
     try:

@@ -11,8 +11,8 @@ import polars as pl
 from bot import private
 
 
-def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Every row has the same columns; the file is for its owner's eyes alone. Raises OSError."""
-    table = pl.DataFrame(list(rows), infer_schema_length=None)
+def write_rows(rows: Sequence[dict[str, Any]], path: Path, columns: Sequence[str]) -> None:
+    """Every row has these columns; the file is for its owner's eyes alone. Raises OSError."""
+    table = pl.DataFrame(list(rows), schema=list(columns), infer_schema_length=None)
     with private.opened(path, "wb") as out:
         table.write_parquet(out, compression="zstd")

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from bot.clock import day_of
 from bot.control import ControlServer, Refused
 from bot.export_cli import export
-from bot.export_verbs import DAYS, FILLS, POSITIONS, export_step
+from bot.export_verbs import COLUMNS, DAYS, FILLS, POSITIONS, export_step
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SealedKey, Store, User, Wallet
 from bot.refusal import CannotError
@@ -57,6 +57,7 @@ async def test_the_rows_of_a_trade_are_the_ledger_and_the_position(autojump_cloc
         await closed(world, 1)
     store = cast(Store, world.store)
     fills = await everything(store, FILLS)
+    assert tuple(fills[0]) == COLUMNS[FILLS]
     for row in fills:
         assert sum(row[f"{account.value}_lamports"] for account in Account) == 0
     ledger = await store.wallet_ledger(wallet.id)
@@ -64,6 +65,7 @@ async def test_the_rows_of_a_trade_are_the_ledger_and_the_position(autojump_cloc
     assert sorted(row["side"] for row in fills if row["kind"] == "fill") == ["buy", "sell"]
     assert all(row["protocol_fee_lamports"] > 0 for row in fills if row["kind"] == "fill")
     (held,) = await everything(store, POSITIONS)
+    assert tuple(held) == COLUMNS[POSITIONS]
     assert (held["user"], held["mint"], held["state"], held["mode"]) == ("demo-1", mint, "closed", "paper")
     assert held["realized_lamports"] == ledger.booked_lamports - START_LAMPORTS
     assert await everything(store, POSITIONS, "demo-2") == []
@@ -76,6 +78,7 @@ async def test_the_rows_of_a_trade_are_the_ledger_and_the_position(autojump_cloc
     assert await everything(store, DAYS, now_ms=at_ms) == [], "today is not over"
     (day,) = await everything(store, DAYS, now_ms=at_ms + day_ms)
     assert (day["user"], day["mode"], day["buys"], day["sells"], day["failed"]) == ("demo-1", "paper", 1, 1, 0)
+    assert tuple(day) == COLUMNS[DAYS]
     assert (day["day"], day["realized_lamports"]) == (day_of(at_ms), held["realized_lamports"])
     assert await everything(store, DAYS, now_ms=at_ms + 8 * day_ms) == [], "a week, and not more"
 
@@ -122,6 +125,7 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
             assert await verb(str(tmp_path / "fills.parquet")) == 0
             assert await verb(str(tmp_path / "none.csv"), "positions") == 0
             assert await verb(str(tmp_path / "days.csv"), "days") == 0
+            assert await verb(str(tmp_path / "days.parquet"), "days") == 0
             with pytest.raises(Refused, match="no user nobody"):
                 await verb(str(tmp_path / "x.csv"), user="nobody")
             with pytest.raises(Refused, match="a number of days from 1 to 31"):
@@ -134,4 +138,9 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
     assert table["wallet_lamports"].to_list() == list(range(1, ENTRIES + 1))
     for name in ("fills.csv", "fills.parquet", "none.csv"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, "an older file was everybody's to read"
-    assert (tmp_path / "none.csv").read_text() == ""
+    assert (tmp_path / "none.csv").read_text() == ",".join(COLUMNS[POSITIONS]) + "\n"
+    assert (tmp_path / "days.csv").read_text() == (
+        "user,mode,day,buys,sells,failed,realized_lamports,fees_lamports\n"
+    ), "what has no rows says what they would have been"
+    empty = pl.read_parquet(tmp_path / "days.parquet")
+    assert (empty.columns, empty.height) == (list(COLUMNS[DAYS]), 0)

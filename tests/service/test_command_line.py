@@ -1,4 +1,4 @@
-"""Where `--data-dir` may stand on the command line."""
+"""Where `--data-dir` may stand on the command line, and what it may name."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ def test_before_localnet_stands_the_bots_directory_and_behind_it_the_chains(
         assert main(words) == EXIT_NOT_RUNNING
         assert f"{named}" in capsys.readouterr().err
     assert main(["--data-dir", "", "localnet", *verb[:0]]) == EXIT_REFUSED
+
+
+@pytest.mark.parametrize("verb", [["status"], ["run"], ["doctor"], ["keys"], ["backup", "create"], ["vault"]])
+def test_a_data_directory_that_is_a_file_is_one_line(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text("")
+    assert main(["--data-dir", str(file), *verb]) == EXIT_REFUSED
+    assert capsys.readouterr().err == (
+        f"bot: {file}: is no folder, and the bot keeps its things in one; give --data-dir the folder\n"
+    )
+    assert file.read_text() == ""

@@ -163,6 +163,8 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes, why: st
     with pytest.raises(BotError, match=why) as refused:
         sqlite_import.import_sqlite(tmp_path / "no.sock", str(file), dry=True)
     assert "\n" not in str(refused.value)
+    with pytest.raises(BotError, match="is a folder; give the database that lies in it"):
+        sqlite_import.import_sqlite(tmp_path / "no.sock", str(tmp_path), dry=True)
     with pytest.raises(BotError, match="there is no such file"):
         sqlite_import.import_sqlite(tmp_path / "no.sock", str(tmp_path / "missing.db"), dry=True)
 
