@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from tests.leaks.detect import leaks
@@ -18,6 +19,10 @@ from tests.leaks.detect import leaks
 # What hypothesis draws must not depend on which modules of ours a worker has imported by then: it takes their constants too,
 # and a failure that it finds so is found in no other run.
 providers._get_local_constants = lambda: providers._local_constants
+
+# Property tests are judged by what they find, never by how long this machine took.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # What takes ten seconds or more, the longest first, by a run on quiet cores. A worker that begins one of them at the end
 # would be left alone with it, and the real ones wait most of the time, beside which others can compute.

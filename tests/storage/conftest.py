@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import trio
-from hypothesis import HealthCheck, settings
 
 from bot.ports import Store
 from bot.storage.address import DatabaseAddress
@@ -22,10 +21,6 @@ from tests.storage.server_thread import (
     make_template,
     running_server,
 )
-
-# Judged by what they find, never by how long this machine took.
-settings.register_profile("storage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("storage")
 
 
 @pytest.fixture(scope="session")

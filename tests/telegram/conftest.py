@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from bot.clock import system_clock
@@ -21,10 +20,6 @@ from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
 from tests.telegram.fake_bot_server import serving
 
 TEST_DEADLINE_S = 15
-
-# Judged by what they find, never by how long this machine took.
-settings.register_profile("telegram", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("telegram")
 
 
 @dataclass(frozen=True, slots=True)
