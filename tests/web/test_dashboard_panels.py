@@ -15,7 +15,7 @@ from tests.top.top_samples import NOW_MS, Answers
 from tests.web.dashboard_world import NAMES, ORDER, everywhere, trace, with_buy
 
 PANELS = ("state", "positions", "today", "momentum", "recent", "waterfall", "health", "endpoints", "levels", "tree")
-ATTRIBUTES = {"class", "id", "scope", "title", "role", "aria-label", "viewbox", "preserveaspectratio"} | {
+ATTRIBUTES = {"class", "id", "scope", "title", "role", "aria-label", "data-label", "viewbox", "preserveaspectratio"} | {
     "x",
     "y",
     "width",

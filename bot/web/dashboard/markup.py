@@ -45,10 +45,19 @@ def _attribute(key: str, value: str | bool | None) -> str:
 
 
 def table(heads: list[tuple[str, str]], rows: list[list[Part]]) -> Markup:
-    """A table that scrolls by itself on a narrow screen. A head is its title and the class of its column's cells."""
+    """A table that folds on a phone, each row into lines where a number brings its title along, and scrolls where it is too wide.
+
+    A head is its title and the class of its column's cells.
+    """
     head = tag("tr", *(tag("th", title, scope="col", class_=css or None) for title, css in heads))
     body = [
-        tag("tr", *(tag("td", cell, class_=css or None) for cell, (_, css) in zip(row, heads, strict=True)))
+        tag(
+            "tr",
+            *(
+                tag("td", cell, class_=css or None, data_label=title if "number" in css and title else None)
+                for cell, (title, css) in zip(row, heads, strict=True)
+            ),
+        )
         for row in rows
     ]
     return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scrolls")
