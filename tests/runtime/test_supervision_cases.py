@@ -1,4 +1,4 @@
-"""docs/supervision_cases.md and the tests that it names say the same."""
+"""docs/supervision_cases.md, its page on Pekko, and the tests that they name say the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "supervision_cases.md"
+PAGES = sorted((HERE.parents[1] / "docs").glob("supervision_cases*.md"))
 FOLDERS = ("otp", "elixir", "pekko")
 
 Case = tuple[str, str]
@@ -33,10 +33,10 @@ def named_by_tests() -> dict[str, set[Case]]:
 
 @cache
 def named_by_page() -> dict[Case, str]:
-    """Each case of the page with what the page says of it."""
+    """Each case of the pages with what its page says of it."""
     found: dict[Case, str] = {}
     suite = ""
-    for line in PAGE.read_text("utf-8").splitlines():
+    for line in "\n".join(page.read_text("utf-8") for page in PAGES).splitlines():
         if line.startswith("### "):
             suite = line.removeprefix("### ")
         row = re.fullmatch(r"\| (.+?) \| (.+) \|", line)
