@@ -100,14 +100,14 @@ class HandOver:
                 word = {"notify": manager.address, "watchdog_s": manager.watchdog_s}
                 await channel.send_all(json.dumps(word).encode() + b"\n")
             manager.hand_over_to(process.pid)
-            self._given_to = process.pid
-            self.given()
         except (OSError, trio.BrokenResourceError) as error:
             _end(process)
             raise CannotError(f"nothing was handed over: {error}; this bot goes on") from None
         except BaseException:
             _end(process)
             raise
+        self._given_to = process.pid
+        self.given()
         log.warning("handing_over", to=process.pid)
         watched = self.watched()
         os.kill(os.getpid(), signal.SIGTERM)
