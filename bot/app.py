@@ -352,7 +352,8 @@ async def _run_tree(
         if succession.leadership.over.is_set():
             stop.hurried.set()  # nothing that is still done here could be written
         await stop.stop_tree(root, bot)
-    return 0 if ended is None else 1
+    # Systemd looks at the code of one that handed over only where the other was not there to become its unit's main process.
+    return 1 if ended is not None or succession.handed_over else 0
 
 
 def _given_away(succession: Succession, stop: OrderlyStop) -> None:

@@ -88,7 +88,7 @@ class Succession:
     gap_ms: int | None = (
         None  # for how long nobody looked after positions before this process did; None before it knows
     )
-    _handed_over: bool = False
+    handed_over: bool = False  # another process on this data directory takes this one's place
     _party: Party = field(init=False)
     _brings: tuple[Brought, ...] | None = None
     _store: LeaseStore | None = None
@@ -167,7 +167,7 @@ class Succession:
 
     def hand_over(self) -> None:
         """Another process on this data directory takes this one's place as soon as it ends."""
-        self._handed_over = True
+        self.handed_over = True
 
     async def resign(self, unwatched_s: float) -> None:
         """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more.
@@ -179,7 +179,7 @@ class Succession:
         with trio.move_on_after(RESIGN_WITHIN_S, shield=True):
             try:
                 unwatched_ms = round(unwatched_s * 1000)
-                await self._store.release_lease(unwatched_ms=unwatched_ms, for_own=self._handed_over)
+                await self._store.release_lease(unwatched_ms=unwatched_ms, for_own=self.handed_over)
             except Unavailable as error:
                 log.warning("lease_not_released", reason=str(error))
 
