@@ -24,6 +24,7 @@ from tests.whole.test_real_service import PlayedSystemd, played_systemd
 from tests.whole.test_real_standby import running_chain
 
 WATCHDOG_USEC = "3000000"
+LAUNCHES = 2_000  # there are some to buy for a quarter of an hour, on a machine with much else to do
 SLACK_S = 1.0  # of the question for the lease
 TOLD = re.compile(r"process (\d+) leads; positions were unwatched for: ([0-9.]+) s; watched before: (\d+), now: (\d+)")
 
@@ -117,7 +118,7 @@ def test_another_process_takes_the_place_of_a_bot_with_open_positions_and_one_th
 ):
     """Slow: three starts of the bot, one of which comes to nothing, and the books of all held against the chain."""
     with data_directory() as home:
-        with running_server(home / "pg") as database, running_chain(home):
+        with running_server(home / "pg") as database, running_chain(home, LAUNCHES):
             settings = FAST.replace("[localnet]\n", f'[localnet]\ndirectory = "{home / "localnet"}"\n')
             settings = settings.replace("max_hold_s = 2", "max_hold_s = 5")  # some are open whenever it is handed over
             with real_bot(settings) as bot, played_systemd(bot) as systemd:

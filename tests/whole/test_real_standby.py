@@ -62,9 +62,9 @@ def pair() -> Iterator[Pair]:
 
 
 @contextmanager
-def running_chain(home: Path) -> Iterator[None]:
+def running_chain(home: Path, launches: int = LAUNCHES) -> Iterator[None]:
     """`bot localnet` by itself, with a busy market; a bot refuses a chain that does not run yet."""
-    market = write_busy_market(home / "busy.csv", LAUNCHES)
+    market = write_busy_market(home / "busy.csv", launches)
     argv = [sys.executable, "-m", "bot", "localnet", "--data-dir", str(home / "localnet"), "--slot-ms", "50"]
     argv += ["--endpoints", "2", "--market", str(market)]
     with (home / "log").open("ab") as output:
