@@ -23,7 +23,7 @@ from bot.execution.messages import awaits_pool_message, awaits_router_message, e
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.execution.rug_book import RugBook
-from bot.execution.worth_a_look import is_from_before, is_worth_a_look
+from bot.execution.worth_a_look import PositionInterest, is_from_before
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit, due_at_ms, due_by_time
@@ -110,14 +110,15 @@ class PositionMonitor:
             return position
 
     async def _watch(self, position: Position) -> None:
-        tries = Tries()
+        tries, interest = Tries(), None
         reread_at_s, looks = self._next_look_s(), 0
         while position.state is PositionState.OPEN:
             seen = self.prices.latest(position.mint)
             position, decided = await self._decide(position)
             if decided is None:
                 with trio.move_on_at(min(reread_at_s, self._due_s(position))):
-                    await self._another_price(position, seen)
+                    interest = await self._interest(position, interest)
+                    await self._another_price(position.mint, seen, interest)
             else:
                 tries = tries.after(await self._leave(position, decided, tries))
                 tries = await self._told(position, tries)
@@ -128,18 +129,18 @@ class PositionMonitor:
                 position = await self._reread(position, is_row=is_row)
                 reread_at_s = self._next_look_s()
 
-    async def _another_price(self, position: Position, seen: PricePoint | None) -> None:
-        """Until reserves are told, other than those that were `seen`, that are worth a look."""
+    async def _interest(self, position: Position, known: PositionInterest | None) -> PositionInterest | None:
+        """What prices mean to a position, which is known while it is the same; None while the fees of sales are not."""
         try:
             fees = await self.chain.fees()
         except ChainUnavailable:
-            await self.prices.changed(position.mint)
-            return
+            return None
+        is_same = known is not None and known.position == position and known.fees == fees
+        return known if is_same else PositionInterest(position, fees, self.clock)
 
-        def matters(point: PricePoint) -> bool:
-            return is_worth_a_look(position, point, fees, self.clock.now_ms())
-
-        await self.prices.told(position.mint, seen, matters)
+    async def _another_price(self, mint: str, seen: PricePoint | None, interest: PositionInterest | None) -> None:
+        """Until reserves are told, other than those that were `seen`, that are worth a look."""
+        await (self.prices.changed(mint) if interest is None else self.prices.told(mint, seen, interest))
 
     def _next_look_s(self) -> float:
         """When the row, and what falls due by time, are looked at next, pushed price or not."""

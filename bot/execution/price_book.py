@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 import trio
 
+from bot.execution.sleepers import Interest, Sleeper, Sleepers
 from bot.ports import PricePoint
 from bot.trading.curve import Curve
 from bot.trading.pool import Pool
@@ -25,24 +26,6 @@ DRAWER_MS = (
 OF_SLOT_MAX = 64  # states of one slot that are remembered, of one mint
 # Reserves that are older than this while others are read again all the time are not watched, whoever waits for them.
 LOST_AFTER_MS = 10_000
-
-
-@dataclass(slots=True, eq=False)
-class _Sleeper:
-    """Whoever waits for reserves that matter to him, until he is `woken`."""
-
-    matters: Callable[[PricePoint], bool]
-    woken: trio.Event = field(default_factory=trio.Event)
-
-    def hear(self, point: PricePoint) -> None:
-        """Called by whoever tells the price: an error is met by the sleeper, in his own turn, and by nobody else."""
-        try:
-            matters = self.matters(point)
-        except Exception as error:  # it is raised again when he looks at the same price
-            log.warning("price_not_weighed", reason=type(error).__name__)
-            matters = True
-        if matters:
-            self.woken.set()
 
 
 @dataclass(slots=True)
@@ -65,7 +48,7 @@ class _Entry:
     told: dict[str, PricePoint] = field(default_factory=dict)
     of_slot: list[Venue] = field(default_factory=list)
     changed: trio.Event = field(default_factory=trio.Event)
-    sleepers: dict[_Sleeper, None] = field(default_factory=dict)  # in the order in which they lay down
+    sleepers: Sleepers = field(default_factory=Sleepers)
 
     def begin(self) -> None:
         """Know nothing."""
@@ -163,8 +146,7 @@ class PriceBook:
         if known is None or _has_moved(known.venue, point.venue):
             entry.changed.set()
             entry.changed = trio.Event()
-            for sleeper in entry.sleepers:
-                sleeper.hear(point)
+            entry.sleepers.hear(point)
 
     def show(self, mint: str, point: PricePoint) -> None:
         """Take the state of an account, which does not say after which trade of its slot it was.
@@ -235,20 +217,20 @@ class PriceBook:
     async def changed(self, mint: str) -> None:
         await self._entries[mint].changed.wait()
 
-    async def told(self, mint: str, seen: PricePoint | None, matters: Callable[[PricePoint], bool]) -> None:
+    async def told(self, mint: str, seen: PricePoint | None, interest: Interest) -> None:
         """Wait until reserves of a watched mint are told, since those that were `seen`, that matter, or until it is woken.
 
-        `matters` is called with each of them, in the turn of whoever tells them: it waits for nothing and takes microseconds.
+        They are weighed in the turn of whoever tells them.
         """
         entry = self._entries[mint]
-        sleeper = _Sleeper(matters)
+        sleeper = Sleeper(interest)
         if entry.point is not None and entry.point is not seen:
             sleeper.hear(entry.point)
-        entry.sleepers[sleeper] = None
+        entry.sleepers.lie_down(sleeper)
         try:
             await sleeper.woken.wait()
         finally:
-            del entry.sleepers[sleeper]
+            entry.sleepers.get_up(sleeper)
 
     def _put(self, mint: str, entry: _Entry) -> None:
         """Lay a watched mint where it belongs by when it was seen; nobody doubts what was just read."""
@@ -316,8 +298,7 @@ class PriceBook:
         if entry is not None:
             entry.changed.set()
             entry.changed = trio.Event()
-            for sleeper in entry.sleepers:
-                sleeper.woken.set()
+            entry.sleepers.wake_all()
 
     def held(self) -> list[tuple[str, PricePoint | None]]:
         """The mints that somebody holds, each with its newest reserves, those watched last first."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import trio
 import trio.testing
@@ -13,6 +15,7 @@ from trio.testing import MockClock
 from bot.execution.price_book import PriceBook
 from bot.ports import PricePoint
 from bot.trading.curve import Curve
+from bot.trading.curve_line import CurveLine, Stretch
 from bot.trading.venue import told_by
 
 MINTS = ["a", "b", "c", "d", "e"]
@@ -159,6 +162,22 @@ async def test_what_is_held_is_told_apart_from_what_is_only_watched(autojump_clo
     assert book.held() == []
 
 
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Has each price weighed by a function."""
+
+    is_wanted: Callable[[PricePoint], bool]
+
+    def matters(self, point: PricePoint) -> bool:
+        return self.is_wanted(point)
+
+    def stretch(self, line: CurveLine, point: PricePoint) -> Stretch | None:
+        return None
+
+    def now_ms(self) -> int:
+        return 0
+
+
 async def test_who_waits_for_a_price_that_matters_sleeps_through_all_others(autojump_clock: MockClock) -> None:
     book, weighed = PriceBook(), list[int]()
 
@@ -168,7 +187,7 @@ async def test_who_waits_for_a_price_that_matters_sleeps_through_all_others(auto
 
     async with trio.open_nursery() as nursery:
         with book.watching("a"):
-            nursery.start_soon(book.told, "a", None, matters)
+            nursery.start_soon(book.told, "a", None, Each(matters))
             await trio.testing.wait_all_tasks_blocked()
             book.push("a", _state(30, 1))
             book.push("a", _state(31, 2))
@@ -189,11 +208,11 @@ async def test_a_price_that_came_while_the_last_one_was_looked_at_is_not_slept_t
         book.push("a", _state(30, 1))
         seen = book.latest("a")
         with trio.move_on_after(5) as unchanged:
-            await book.told("a", seen, lambda _: True)
+            await book.told("a", seen, Each(lambda _: True))
         assert unchanged.cancelled_caught, "what was seen is nothing new"
         book.push("a", _state(31, 2))
         with trio.fail_after(1):
-            await book.told("a", seen, lambda _: True)
+            await book.told("a", seen, Each(lambda _: True))
 
 
 async def test_an_error_while_a_price_is_weighed_is_met_by_the_sleeper_and_not_by_who_told_it(
@@ -202,7 +221,7 @@ async def test_an_error_while_a_price_is_weighed_is_met_by_the_sleeper_and_not_b
     book = PriceBook()
     async with trio.open_nursery() as nursery:
         with book.watching("a"):
-            nursery.start_soon(book.told, "a", None, lambda point: point.seen_at_ms < 1 // 0)
+            nursery.start_soon(book.told, "a", None, Each(lambda point: point.seen_at_ms < 1 // 0))
             await trio.testing.wait_all_tasks_blocked()
             book.push("a", _state(30, 1))
             await trio.testing.wait_all_tasks_blocked()
@@ -213,7 +232,7 @@ async def test_whoever_sleeps_is_woken_for_what_is_known_beside_the_price(autoju
     book = PriceBook()
     async with trio.open_nursery() as nursery:
         with book.watching("a"):
-            nursery.start_soon(book.told, "a", None, lambda _: False)
+            nursery.start_soon(book.told, "a", None, Each(lambda _: False))
             await trio.testing.wait_all_tasks_blocked()
             book.wake("a")
             await trio.testing.wait_all_tasks_blocked()
