@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from math import inf
 
 import structlog
 import trio
@@ -18,15 +17,15 @@ from bot.execution.borne_out import BorneOut
 from bot.execution.exit_tries import RETRY_MAX_S, Left, Outcome, Tries
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
-from bot.execution.look_rounds import look_after_s
 from bot.execution.messages import awaits_pool_message, awaits_router_message, exit_stuck_message
+from bot.execution.position_rest import MonitorLook, PositionRest
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.execution.rug_book import RugBook
-from bot.execution.worth_a_look import PositionInterest, is_from_before
-from bot.ports import Chain, Desk, PricePoint, Store, Submitted
+from bot.execution.worth_a_look import is_from_before
+from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
-from bot.trading.exits import Exit, ExitReason, decide_exit, due_at_ms, due_by_time
+from bot.trading.exits import Exit, ExitReason, decide_exit, due_by_time
 from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
@@ -42,23 +41,9 @@ from bot.trading.venue import Venue, awaits_pool
 
 log = structlog.get_logger()
 
-ROW_EVERY = 10  # looks of which one reads the row: every change of it that this bot makes is in memory at once
 LOOK_S = 1.0  # between two tries to read the row of a position that nobody watches yet
 WAIT_S = WAIT_SLOTS * SLOT_MS / 1000  # for the bytes of one rung
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
-
-
-@dataclass(slots=True)
-class MonitorLook:
-    """When a position was last looked at, for status and for whoever checks that every position is watched.
-
-    `told_of_wait` is set once its owner has heard that the coin waits for its pool, `told_of_router` once he has heard that
-    a sale waits for the aggregator, until one has left again.
-    """
-
-    checked_at_ms: int
-    told_of_wait: bool = False
-    told_of_router: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,46 +95,24 @@ class PositionMonitor:
             return position
 
     async def _watch(self, position: Position) -> None:
-        tries, interest = Tries(), None
-        reread_at_s, looks = self._next_look_s(), 0
+        tries = Tries()
+        rest = self._waits
+        rest.put_off(position)
         while position.state is PositionState.OPEN:
             seen = self.prices.latest(position.mint)
             position, decided = await self._decide(position)
             if decided is None:
-                with trio.move_on_at(min(reread_at_s, self._due_s(position))):
-                    interest = await self._interest(position, interest)
-                    await self._another_price(position.mint, seen, interest)
-            else:
-                tries = tries.after(await self._leave(position, decided, tries))
-                tries = await self._told(position, tries)
-                await self._rest(position, tries)
-            if decided is not None or trio.current_time() >= reread_at_s:
-                looks += 1
-                is_row = decided is not None or looks % ROW_EVERY == 0
-                position = await self._reread(position, is_row=is_row)
-                reread_at_s = self._next_look_s()
+                position = await rest.until_due(position, seen)
+                continue
+            tries = tries.after(await self._leave(position, decided, tries))
+            tries = await self._told(position, tries)
+            await self._rest(position, tries)
+            position = await rest.reread(position)
+            rest.put_off(position)
 
-    async def _interest(self, position: Position, known: PositionInterest | None) -> PositionInterest | None:
-        """What prices mean to a position, which is known while it is the same; None while the fees of sales are not."""
-        try:
-            fees = await self.chain.fees()
-        except ChainUnavailable:
-            return None
-        is_same = known is not None and known.position == position and known.fees == fees
-        return known if is_same else PositionInterest(position, fees, self.clock)
-
-    async def _another_price(self, mint: str, seen: PricePoint | None, interest: PositionInterest | None) -> None:
-        """Until reserves are told, other than those that were `seen`, that are worth a look."""
-        await (self.prices.changed(mint) if interest is None else self.prices.told(mint, seen, interest))
-
-    def _next_look_s(self) -> float:
-        """When the row, and what falls due by time, are looked at next, pushed price or not."""
-        return trio.current_time() + look_after_s(self.position_id, len(self.looks))
-
-    def _due_s(self, position: Position) -> float:
-        """When it falls due by time, which no look has to find; never once it has, where it could not be sold then."""
-        due_ms, now_ms = due_at_ms(position), self.clock.now_ms()
-        return inf if due_ms is None or due_ms <= now_ms else trio.current_time() + (due_ms - now_ms) / 1000
+    @property
+    def _waits(self) -> PositionRest:
+        return PositionRest(self.store, self.chain, self.prices, self.rugs, self.clock, self.looks)
 
     async def _rest(self, position: Position, tries: Tries) -> None:
         """Before the next exit is decided; a long wait for a pool ends when it opens."""
@@ -166,18 +129,6 @@ class PositionMonitor:
     def _awaits_pool(self, position: Position) -> bool:
         point = self.prices.latest(position.mint)
         return point is not None and awaits_pool(point.venue)
-
-    async def _reread(self, position: Position, *, is_row: bool = True) -> Position:
-        """The row after fills and adjustments; while the database is away the monitor goes on with what it knows.
-
-        Where it need not be the row it is what memory has, which costs a thousand positions no thousand rows a second.
-        """
-        try:
-            known = None if is_row else await self.store.remembered_position(self.position_id)
-            return known or await self.store.position(self.position_id) or position
-        except StoreUnavailable as error:
-            log.warning("position_not_reread", position=position.id, reason=str(error))
-            return position
 
     async def _decide(self, position: Position) -> tuple[Position, Exit | None]:
         """The position with its newest peak, and what to do now."""
@@ -269,7 +220,7 @@ class PositionMonitor:
                 intent = outcome.intent
                 self.looks[position.id].told_of_router = False
             climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
-            after = await self._reread(position)
+            after = await self._waits.reread(position)
             if after.token_raw < position.token_raw:
                 return Left(Outcome.FILLED)
             ended = await self.store.intent(intent.id)

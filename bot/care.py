@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from actors.confirmation_watcher import ConfirmationWatcher
-from actors.position_monitor import MonitorLook, PositionMonitor
+from actors.position_monitor import PositionMonitor
 from actors.runtime import AlreadyPresent, AlreadyStarted, NotFound, Start, Supervision, Supervisor, SupervisorError
 from actors.trading_guard import TradingGuard
 from bot.clock import Clock
@@ -23,6 +23,7 @@ from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
 from bot.execution.loss_rules import LossRules
 from bot.execution.ordered_causes import BY_HIS_COMMAND, PANIC, is_operator
+from bot.execution.position_rest import MonitorLook
 from bot.execution.price_book import PriceBook
 from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, Settled, Store

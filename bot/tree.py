@@ -22,7 +22,6 @@ from actors.launch_stream import LaunchStreamLink
 from actors.links import Link
 from actors.operator_alerts import OperatorAlerts
 from actors.outbox_sender import OutboxSender
-from actors.position_monitor import MonitorLook
 from actors.price_poller import PricePoller
 from actors.protocol_watch import ProtocolWatch
 from actors.reconciler import CAUSE as RECONCILE
@@ -55,6 +54,7 @@ from bot.execution.landed_after_all import LandedAfterAll
 from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
+from bot.execution.position_rest import MonitorLook
 from bot.execution.price_book import PriceBook
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.protocol_check import ProtocolCheck

@@ -1,0 +1,128 @@
+"""How a position's monitor waits while its plan asks for nothing: for a price that may change that, for its time, for its row.
+
+Once a round it looks whether the position is what it knows, and the price one at which it stays. A look that finds so decides
+nothing anew: a thousand monitors that decide once a second what they decided before burn as much as a crowd's orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+import structlog
+import trio
+
+from bot.clock import Clock
+from bot.errors import ChainUnavailable, StoreUnavailable
+from bot.execution.look_rounds import look_after_s
+from bot.execution.price_book import PriceBook
+from bot.execution.rug_book import RugBook
+from bot.execution.worth_a_look import PositionInterest
+from bot.ports import Chain, PricePoint, Store
+from bot.trading.curve import Curve
+from bot.trading.exits import due_at_ms
+from bot.trading.position import Position
+from bot.trading.rug import rug_exit
+
+log = structlog.get_logger()
+
+ROW_EVERY = 10  # looks of which one reads the row: every change of it that this bot makes is in memory at once
+
+
+@dataclass(slots=True)
+class MonitorLook:
+    """When a position was last looked at, for status and for whoever checks that every position is watched.
+
+    `told_of_wait` is set once its owner has heard that the coin waits for its pool, `told_of_router` once he has heard that
+    a sale waits for the aggregator, until one has left again.
+    """
+
+    checked_at_ms: int
+    told_of_wait: bool = False
+    told_of_router: bool = False
+
+
+@dataclass(slots=True)
+class PositionRest:
+    """The waits of one monitor. `looks` has everybody's, its own among them."""
+
+    store: Store
+    chain: Chain
+    prices: PriceBook
+    rugs: RugBook
+    clock: Clock
+    looks: Mapping[str, MonitorLook]
+    _count: int = field(default=0, init=False)
+    _look_at_s: float = field(default=-inf, init=False)
+    _interest: PositionInterest | None = field(default=None, init=False)
+
+    async def until_due(self, position: Position, seen: PricePoint | None) -> Position:
+        """The position when there may be something to decide, after a price, `seen`, at which there was nothing."""
+        while True:
+            with trio.move_on_at(min(self._look_at_s, self._due_s(position))):
+                await self._another_price(position, seen)
+                return position
+            if trio.current_time() < self._look_at_s:
+                return position
+            self._count += 1
+            again = await self.reread(position, is_row=self._count % ROW_EVERY == 0)
+            self.put_off(position)
+            seen = self.prices.latest(position.mint)
+            if again != position or not await self._stays(position, seen):
+                return again
+
+    async def reread(self, position: Position, *, is_row: bool = True) -> Position:
+        """The row after fills and adjustments; while the database is away the monitor goes on with what it knows.
+
+        Where it need not be the row it is what memory has, which costs a thousand positions no thousand rows a second.
+        """
+        try:
+            known = None if is_row else await self.store.remembered_position(position.id)
+            return known or await self.store.position(position.id) or position
+        except StoreUnavailable as error:
+            log.warning("position_not_reread", position=position.id, reason=str(error))
+            return position
+
+    def put_off(self, position: Position) -> None:
+        """The row was just looked at: when it, and what falls due by time, are looked at next, pushed price or not."""
+        self._look_at_s = trio.current_time() + look_after_s(position.id, len(self.looks))
+
+    async def _another_price(self, position: Position, seen: PricePoint | None) -> None:
+        """Until reserves are told, other than those that were `seen`, that are worth a look."""
+        interest = await self._interest_of(position)
+        if interest is None:
+            await self.prices.changed(position.mint)
+        else:
+            await self.prices.told(position.mint, seen, interest)
+
+    async def _interest_of(self, position: Position) -> PositionInterest | None:
+        """What prices mean to a position, which is known while it is the same; None while the fees of sales are not."""
+        try:
+            fees = await self.chain.fees()
+        except ChainUnavailable:
+            return None
+        known = self._interest
+        if known is None or known.position != position or known.fees != fees:
+            self._interest = known = PositionInterest(position, fees, self.clock)
+        return known
+
+    async def _stays(self, position: Position, seen: PricePoint | None) -> bool:
+        """Whether it is certain that to decide anew would change nothing: at this price, by its time, for news of its token.
+
+        What is in a pool is remembered by time, and what cannot be quoted may have to be said: there the monitor decides.
+        """
+        if seen is None or not isinstance(seen.venue, Curve):
+            return False
+        interest = await self._interest_of(position)
+        if interest is None or interest.matters(seen):
+            return False
+        if position.plan.rug_share_bps is not None and rug_exit(position, self.rugs.news(position.mint)) is not None:
+            return False
+        self.looks[position.id].checked_at_ms = self.clock.now_ms()
+        return True
+
+    def _due_s(self, position: Position) -> float:
+        """When it falls due by time, which no look has to find; never once it has, where it could not be sold then."""
+        due_ms, now_ms = due_at_ms(position), self.clock.now_ms()
+        return inf if due_ms is None or due_ms <= now_ms else trio.current_time() + (due_ms - now_ms) / 1000
