@@ -26,7 +26,7 @@ from bot.compose import telegram_token
 from bot.drills import records as drills
 from bot.errors import StartupError
 from bot.execution.backup_alerts import ARCHIVE
-from bot.keys import KEY_VARIABLE
+from bot.keys import KEY_VARIABLE, KeyRing, fernet_key, find_keys
 from bot.paths import control_socket, settings_file, vault_socket
 from bot.profiles import CLUSTERS, MAINNET, PROFILES, Profile, genesis_of
 from bot.start import Options
@@ -38,7 +38,6 @@ from bot.storage.migrate import load
 from bot.storage.spool_journal import FileJournal
 from bot.supervision import sections as supervision_sections
 from bot.trading.units import counted
-from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
 from bot.vault_door import OUTSIDE, place_of_vault, why_silent
 
 HANDLES_WANTED = 4_096
@@ -79,7 +78,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
     try:
         chosen = settings.load(settings_file(config, directory), profile=profile)
     except StartupError as error:
-        return [*found, Finding("settings", Verdict.BAD, " / ".join(str(error).splitlines()), "correct the file")]
+        return [*found, Finding("settings", Verdict.BAD, " / ".join(str(error).splitlines()), "correct it there")]
     found.append(Finding("settings", Verdict.OK, "every key is known and possible"))
     checks: list[Callable[[], Finding]] = [
         lambda: _master_key(chosen, directory, PROFILES[profile]),
@@ -203,15 +202,15 @@ def _master_key(chosen: settings.Settings, directory: Path, profile: Profile) ->
     file, own = chosen.wallets.master_key_file, directory / "master.key"
     if file is None and KEY_VARIABLE not in os.environ and profile.is_local and not own.exists():
         return Finding("master key", Verdict.OK, "profile local makes one at its first start")
+    ring = KeyRing(file, directory, profile.is_local, lambda _: None, chosen.wallets.former_keys)
     try:
-        if file is None and KEY_VARIABLE in os.environ:
-            key = master_key_from_environment(KEY_VARIABLE, os.environ)
-        else:
-            key = read_master_key(file or own)
+        key, *former = find_keys(ring, (), may_make=False)
+        fernet_key(chosen.wallets)
     except StartupError as error:
         return Finding("master key", Verdict.BAD, str(error))
-    if key.id.startswith(LOCAL_PREFIX) and not profile.is_local:
-        return Finding("master key", Verdict.BAD, f"{key.id} is profile local's", "make another one, deploy/README.md")
+    if former:
+        beside = f"{key.id}, and beside it {', '.join(one.id for one in former)}"
+        return Finding("master key", Verdict.OK, f"{beside}; keep copies apart from the backups")
     return Finding("master key", Verdict.OK, f"{key.id}; keep a copy apart from the backups")
 
 

@@ -122,6 +122,10 @@ def unpack(key: MasterKey, file: Path, folder: Path, *, only: str | None = None)
         return _manifest(folder / MANIFEST)
     except KeyUnavailable as error:
         raise StartupError(f"{file}: {error}; give another file, or the key that it was made with") from None
+    except PermissionError:
+        raise StartupError(
+            f"{file}: this user may not read it; it is sealed, so copy it to where everybody may (runbooks/backup.md)"
+        ) from None
     except FileNotFoundError:
         raise StartupError(f"{file}: there is no such backup, or it holds no manifest") from None
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:

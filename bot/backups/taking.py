@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import tempfile
@@ -140,6 +141,8 @@ def sealed(key: MasterKey, file: Path, manifest: Manifest, scratch: Path) -> Non
 
 def cure_of(error: OSError) -> str:
     """What helps a file that cannot be written."""
+    if error.errno == errno.EROFS:
+        return "a unit writes outside its own directory by ReadWritePaths= alone, runbooks/backup.md, Once"
     return "make room" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "look at backup.folder"
 
 
@@ -257,7 +260,13 @@ async def restore(place: Place, file: Path, clock: Clock, say: Say, *, until: st
     directory, key = place.directory, place.key()
     if (directory / POSTGRES / "data").exists() or (directory / HALT_FILE).exists():
         raise StartupError(f"{directory}: holds the books of a bot; give an empty --data-dir")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(
+            f"{directory}: cannot be made: {error.strerror}; name a --data-dir where this user may write, which under systemd is"
+            " one below the unit's state directory (runbooks/backup.md)"
+        ) from None
     with scratch_in(directory) as scratch:
         manifest = unpack(key, file, scratch)
         url, is_base = place.chosen.database.url, BASE in manifest.files
@@ -294,14 +303,15 @@ async def restore(place: Place, file: Path, clock: Clock, say: Say, *, until: st
 
 
 def credentials(chosen: settings.Settings) -> dict[str, str]:
-    """The settings that name files of secrets, with the names."""
-    found = {}
+    """The settings that name files of secrets, with the names; of a credential of systemd's that name alone."""
+    found, given = {}, os.environ.get("CREDENTIALS_DIRECTORY")
     for section in type(chosen).model_fields:
         part = getattr(chosen, section)
         for key in type(part).model_fields:
             value = getattr(part, key)
             if key.endswith(("key_file", "token_file", "url_file", "former_keys")) and value is not None:
-                found[f"{section}.{key}"] = str(value)
+                is_systemds = given is not None and value.parent == Path(given)
+                found[f"{section}.{key}"] = value.name if is_systemds else str(value)
     return found
 
 

@@ -6,6 +6,7 @@ newest key is.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -51,5 +52,10 @@ class KeyFolder:
 
 
 def provider_of(path: Path) -> KeyProvider:
-    """The provider of a path: a folder, or a file."""
+    """The provider of a path: a folder, or a file. Raises StartupError for one that is not there."""
+    if not os.path.lexists(path):
+        raise StartupError(
+            f"{path}: there is no such file or folder of former master keys; put it back, or take wallets.former_keys out once"
+            " bot keys says that no wallet needs them"
+        )
     return KeyFolder(path) if path.is_dir() else KeyFile(path)

@@ -6,6 +6,7 @@ import base64
 import errno
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import trio
 from bot.backups.archive import BASED, HOUR_MS, name_of
 from bot.backups.log_archive import owe
 from bot.backups.rounds import STALLED_MS, BackupRounds
-from bot.backups.taking import Place, bring_away, create, cure_of, place_of, scratch_in
+from bot.backups.taking import Place, bring_away, create, credentials, cure_of, place_of, restore, scratch_in
 from bot.clock import virtual_clock
 from bot.doctor import Verdict, examine
 from bot.errors import StartupError
@@ -143,6 +144,30 @@ def test_what_a_killed_run_left_goes_with_the_next_and_what_another_run_uses_sta
         with scratch_in(home) as second:
             assert first.is_dir() and second.is_dir() and first != second
     assert not list(home.glob(".backup-*"))
+
+
+async def test_a_directory_that_cannot_be_made_is_said_in_one_line_before_anything_is_restored(home: Path) -> None:
+    rounds(home)
+    (home / "file").touch()
+    place = replace(place_of(home, "local", str(home / "bot.toml")), directory=home / "file" / "restored")
+    with pytest.raises(
+        StartupError, match="cannot be made: Not a directory; name a --data-dir where this user may write"
+    ):
+        await restore(place, home / "any.backup", CLOCK, print)
+
+
+def test_a_credential_of_systemds_is_named_by_its_name_and_not_by_where_it_lies_now(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds(home)
+    chosen = place_of(home, "local", str(home / "bot.toml")).chosen
+    assert credentials(chosen) == {"backup.key_file": str(home / "backup.key")}
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(home))
+    assert credentials(chosen) == {"backup.key_file": "backup.key"}, "the next machine has another directory of them"
+
+
+def test_what_keeps_a_unit_from_its_folder_has_a_cure_of_its_own() -> None:
+    assert "ReadWritePaths=" in cure_of(OSError(errno.EROFS, "Read-only file system"))
 
 
 def test_the_doctor_looks_at_the_key_of_the_backups(home: Path) -> None:

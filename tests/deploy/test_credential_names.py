@@ -35,6 +35,7 @@ OF_UNITS = {
     "trading-bot-web.service": {"web-token"},
     "trading-bot-backup.service": {"backup-key"},
     "trading-bot-failed.service": {"webhook-url", "telegram-token", "operator-chat"},
+    "trading-bot-backup-failed.service": {"webhook-url", "telegram-token", "operator-chat"},
 }
 
 _LOADED = re.compile(r"LoadCredential=([^:\s]+):([^\s\"`]+)")

@@ -106,6 +106,20 @@ def test_a_master_key_that_a_vault_by_itself_holds_is_not_looked_for_here(tmp_pa
     assert key.verdict is Verdict.OK and "a vault that runs by itself" in key.found
 
 
+def test_a_former_master_key_that_is_named_and_not_there_refuses_a_start_and_is_bad_here_too(tmp_path: Path) -> None:
+    folder = tmp_path / "former"
+    config = f'[wallets]\nmaster_key_file = "{tmp_path}/prod.key"\nformer_keys = "{folder}"\n'
+    (tmp_path / "prod.key").write_text(KEY)
+    (tmp_path / "prod.key").chmod(0o600)
+    key = found(tmp_path, config=config)["master key"]
+    assert key.verdict is Verdict.BAD and f"{folder}: there is no such file or folder of former master keys" in key.line
+    folder.mkdir()
+    (folder / "old.key").write_text(KEY.replace("prod-1", "prod-0").replace("AAAA", "BBBB"))
+    (folder / "old.key").chmod(0o600)
+    key = found(tmp_path, config=config)["master key"]
+    assert key.verdict is Verdict.OK and "prod-1, and beside it prod-0" in key.found
+
+
 def test_the_profile_of_a_verb_is_the_given_one_else_that_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
