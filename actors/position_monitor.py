@@ -18,7 +18,7 @@ from bot.execution.exit_tries import RETRY_MAX_S, Left, Outcome, Tries
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
 from bot.execution.messages import awaits_pool_message, awaits_router_message, exit_stuck_message
-from bot.execution.position_rest import MonitorLook, PositionRest
+from bot.execution.position_rest import MonitorLook, PositionRest, reread
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.execution.rug_book import RugBook
@@ -73,7 +73,7 @@ class PositionMonitor:
         try:
             with self.prices.watching(position.mint, held=True), self._rug_watch(position):
                 ctx.ready()
-                await self._watch(position)
+                await self._watch(position, ctx)
         finally:
             del self.looks[position.id]
 
@@ -94,9 +94,9 @@ class PositionMonitor:
                 raise LookupError(f"position {self.position_id} has no row")
             return position
 
-    async def _watch(self, position: Position) -> None:
+    async def _watch(self, position: Position, ctx: Context) -> None:
         tries = Tries()
-        rest = self._waits
+        rest = PositionRest(self.store, self.chain, self.prices, self.rugs, self.clock, self.looks, ctx.at)
         rest.put_off(position)
         while position.state is PositionState.OPEN:
             seen = self.prices.latest(position.mint)
@@ -107,12 +107,8 @@ class PositionMonitor:
             tries = tries.after(await self._leave(position, decided, tries))
             tries = await self._told(position, tries)
             await self._rest(position, tries)
-            position = await rest.reread(position)
+            position = await reread(self.store, position)
             rest.put_off(position)
-
-    @property
-    def _waits(self) -> PositionRest:
-        return PositionRest(self.store, self.chain, self.prices, self.rugs, self.clock, self.looks)
 
     async def _rest(self, position: Position, tries: Tries) -> None:
         """Before the next exit is decided; a long wait for a pool ends when it opens."""
@@ -220,7 +216,7 @@ class PositionMonitor:
                 intent = outcome.intent
                 self.looks[position.id].told_of_router = False
             climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
-            after = await self._waits.reread(position)
+            after = await reread(self.store, position)
             if after.token_raw < position.token_raw:
                 return Left(Outcome.FILLED)
             ended = await self.store.intent(intent.id)

@@ -1,6 +1,6 @@
 """What a child sees of its supervisor: who it is, how it says that it is ready, and where its resources live."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actors.runtime.cell import WorkerCell
     from actors.runtime.mailbox import Inbox
     from actors.runtime.supervisor import Supervisor
+    from actors.runtime.timers import Timer
 
 Resource = TypeVar("Resource")
 
@@ -70,6 +71,13 @@ class Context:
         inbox = self.inbox
         if inbox is not None:
             inbox.since = trio.current_time()
+
+    def at(self, when_s: float, callback: Callable[[], None]) -> "Timer":
+        """Call `callback`, which waits for nothing and never raises, when trio's clock reaches `when_s`.
+
+        One task keeps the time of the whole tree, so that this costs no cancel scope. Cancel it when it is no longer wanted.
+        """
+        return self._cell.child.timers.at(when_s, callback)
 
     def reply(self, value: object) -> None:
         """Answer the ask that is being handled; for a tell nobody waits, so its answer goes nowhere."""

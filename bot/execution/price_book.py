@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 import trio
 
-from bot.execution.sleepers import Interest, Sleeper, Sleepers
+from bot.execution.sleepers import Sleeper, Sleepers
 from bot.ports import PricePoint
 from bot.trading.curve import Curve
 from bot.trading.pool import Pool
@@ -217,13 +217,12 @@ class PriceBook:
     async def changed(self, mint: str) -> None:
         await self._entries[mint].changed.wait()
 
-    async def told(self, mint: str, seen: PricePoint | None, interest: Interest) -> None:
+    async def told(self, mint: str, seen: PricePoint | None, sleeper: Sleeper) -> None:
         """Wait until reserves of a watched mint are told, since those that were `seen`, that matter, or until it is woken.
 
         They are weighed in the turn of whoever tells them.
         """
         entry = self._entries[mint]
-        sleeper = Sleeper(interest)
         if entry.point is not None and entry.point is not seen:
             sleeper.hear(entry.point)
         entry.sleepers.lie_down(sleeper)

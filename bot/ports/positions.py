@@ -40,6 +40,9 @@ class PositionStore(Protocol):
     async def remembered_position(self, position_id: str) -> Position | None:
         """An open position as this process last saw it; None for one that it does not know to be open."""
 
+    def is_remembered(self, position: Position) -> bool:
+        """Whether this process last saw an open position exactly so; it waits for nobody, and one that does not know says no."""
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
 

@@ -184,6 +184,9 @@ class MemoryPositions(MemoryTables):
         found = await self.position(position_id)
         return found if found is not None and found.state is PositionState.OPEN else None
 
+    def is_remembered(self, position: Position) -> bool:
+        return position.state is PositionState.OPEN and self._positions.get(position.id) == position
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         await trio.lowlevel.checkpoint()
         rows = [row for row in reversed(self._positions.values()) if row.user_id == user_id]

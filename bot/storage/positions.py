@@ -188,6 +188,10 @@ class Positions(Repository):
         found = await self.position(position_id)
         return found if found is not None and found.state is PositionState.OPEN else None
 
+    def is_remembered(self, position: Position) -> bool:  # noqa: ARG002
+        """It remembers nothing."""
+        return False
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         return await self._database.read(_recent, user_id, limit)
 

@@ -125,6 +125,11 @@ class Charge:
         finally:
             self._writing -= 1
 
+    @property
+    def has_read(self) -> bool:
+        """Whether memory has read what was open when this process began."""
+        return self._has_read
+
     async def ready(self) -> None:
         """What an earlier process left is in the rows, and memory has read them. Raises StoreUnavailable."""
         if not self._has_read:

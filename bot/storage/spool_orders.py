@@ -347,6 +347,10 @@ class SpooledOrders:
         await trio.lowlevel.checkpoint_if_cancelled()
         return self._memory.position_of(position_id)
 
+    def is_remembered(self, position: Position) -> bool:
+        known = self._memory.position_of(position.id)
+        return self._charge.has_read and (known is position or known == position)
+
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
         async with self._charge.writing():
             if self._charge.away is None:

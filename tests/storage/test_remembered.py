@@ -39,6 +39,25 @@ async def test_what_is_remembered_is_what_the_rows_say_after_each_change(store: 
     assert await store.remembered_position(held.id) is None  # as of one that never was; its row says that it is closed
 
 
+async def test_only_an_open_position_that_is_as_it_was_last_seen_is_remembered_so(store: Store) -> None:
+    wallet = await enrol(store)
+    await bought(store, "b", wallet)
+    [held] = await store.open_positions("u-ada")
+    remembers = store.is_remembered(held)  # a store without a memory knows of none
+    for other in (replace(held, id="p-9"), replace(held, peak_lamports=held.peak_lamports + 1)):
+        assert not store.is_remembered(other)
+    await store.note_peak(held.id, held.peak_lamports + 5, token_raw=held.token_raw)
+    assert not store.is_remembered(held)
+    [higher] = await store.open_positions("u-ada")
+    assert store.is_remembered(higher) is remembers
+    sale = sell("s", wallet, token_raw=1_000)
+    await sent(store, sale)
+    await settled(store, sale, fill_of(sale, token_raw=1_000))
+    closed = await store.position(held.id)
+    assert closed is not None
+    assert not any(store.is_remembered(one) for one in (held, higher, closed))
+
+
 async def test_nobody_is_remembered_who_is_not_there(store: Store) -> None:
     with pytest.raises(LookupError):
         await store.remembered_settings("u-nobody")
@@ -52,6 +71,8 @@ async def test_behind_the_spool_nobody_is_asked_for_what_was_read_or_written_bef
     assert [row.id for row in await bench.store.remembered_positions("u-ada")] == ["p-1"]
     assert (await bench.store.remembered_position("p-1")) is not None
     assert await bench.store.remembered_position("p-2") is None
+    [held] = await bench.store.remembered_positions("u-ada")
+    assert bench.store.is_remembered(held)
     with pytest.raises(StoreUnavailable):
         await bench.link.settings("u-ada")
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from bot.execution.price_book import PriceBook
+from bot.execution.sleepers import Sleeper
 from bot.ports import PricePoint
 from bot.trading.curve import Curve
 from bot.trading.curve_line import CurveLine, Stretch
@@ -187,7 +188,7 @@ async def test_who_waits_for_a_price_that_matters_sleeps_through_all_others(auto
 
     async with trio.open_nursery() as nursery:
         with book.watching("a"):
-            nursery.start_soon(book.told, "a", None, Each(matters))
+            nursery.start_soon(book.told, "a", None, Sleeper(Each(matters)))
             await trio.testing.wait_all_tasks_blocked()
             book.push("a", _state(30, 1))
             book.push("a", _state(31, 2))
@@ -208,11 +209,11 @@ async def test_a_price_that_came_while_the_last_one_was_looked_at_is_not_slept_t
         book.push("a", _state(30, 1))
         seen = book.latest("a")
         with trio.move_on_after(5) as unchanged:
-            await book.told("a", seen, Each(lambda _: True))
+            await book.told("a", seen, Sleeper(Each(lambda _: True)))
         assert unchanged.cancelled_caught, "what was seen is nothing new"
         book.push("a", _state(31, 2))
         with trio.fail_after(1):
-            await book.told("a", seen, Each(lambda _: True))
+            await book.told("a", seen, Sleeper(Each(lambda _: True)))
 
 
 async def test_an_error_while_a_price_is_weighed_is_met_by_the_sleeper_and_not_by_who_told_it(
@@ -221,7 +222,7 @@ async def test_an_error_while_a_price_is_weighed_is_met_by_the_sleeper_and_not_b
     book = PriceBook()
     async with trio.open_nursery() as nursery:
         with book.watching("a"):
-            nursery.start_soon(book.told, "a", None, Each(lambda point: point.seen_at_ms < 1 // 0))
+            nursery.start_soon(book.told, "a", None, Sleeper(Each(lambda point: point.seen_at_ms < 1 // 0)))
             await trio.testing.wait_all_tasks_blocked()
             book.push("a", _state(30, 1))
             await trio.testing.wait_all_tasks_blocked()
@@ -232,7 +233,7 @@ async def test_whoever_sleeps_is_woken_for_what_is_known_beside_the_price(autoju
     book = PriceBook()
     async with trio.open_nursery() as nursery:
         with book.watching("a"):
-            nursery.start_soon(book.told, "a", None, Each(lambda _: False))
+            nursery.start_soon(book.told, "a", None, Sleeper(Each(lambda _: False)))
             await trio.testing.wait_all_tasks_blocked()
             book.wake("a")
             await trio.testing.wait_all_tasks_blocked()

@@ -120,3 +120,21 @@ async def test_a_row_that_was_closed_behind_the_bot_is_watched_no_longer_than_te
         now_ms = world.clock.now_ms()
         await world.store.adjust(position_id, 0, evidence="by hand", now_ms=now_ms, message=message("m", user.id))
         await until(lambda: position_id not in bot.looks, within_s=11)
+
+
+async def test_a_quiet_position_is_looked_at_each_second_and_let_go_of_within_one_once_it_is_sold(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        position_id = await hold(world, bot)
+        for _ in range(40):
+            await trio.sleep(0.3)
+            assert world.clock.now_ms() - bot.looks[position_id].checked_at_ms <= 1_000
+        [position] = await world.store.open_positions()
+        [wallet] = await world.store.wallets(position.user_id)
+        [user] = await world.store.users()
+        await bot.desk.submit(order(user, wallet, position.mint, key="sold", share_bps=10_000))
+        while await world.store.open_positions():
+            await trio.sleep(0.05)
+        await until(lambda: position_id not in bot.looks, within_s=1)
