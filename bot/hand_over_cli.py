@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bot.paths import control_socket
 
 READY_WITHIN_S = 195.0  # what the running bot gives the new one, and a little more
 LEADS_WITHIN_S = 60.0
+WATCHES_WITHIN_S = 20.0  # once its tree runs, whose first look at the positions comes within half a second
 GAP_WITHIN_S = 5.0  # for the figure alone, once positions are watched
 POLL_S = 0.1
 
@@ -61,28 +63,33 @@ async def until_led(socket: Path, process: int) -> dict[str, Any]:
     """What the new program says of itself once it watches positions and knows since when, or after waiting for the latter."""
     import trio
 
-    with trio.move_on_after(LEADS_WITHIN_S):
-        while (found := _led_by(socket, process)) is None:
+    within_s = LEADS_WITHIN_S
+    with trio.move_on_after(LEADS_WITHIN_S) as patience:
+        while (found := _said_by(socket, process)) is None or found["watched"] is None:
             _refuse_ended(process)
+            if found is not None and within_s == LEADS_WITHIN_S:
+                within_s = WATCHES_WITHIN_S
+                patience.deadline = trio.current_time() + within_s
             await trio.sleep(POLL_S)
+        patience.deadline = inf
         with trio.move_on_after(GAP_WITHIN_S):
             while found["unwatched_ms"] is None:
                 await trio.sleep(POLL_S)
-                found = _led_by(socket, process) or found
+                found = _said_by(socket, process) or found
         return found
     raise BotError(
-        f"process {process} does not watch positions after {LEADS_WITHIN_S:.0f} s; bot status says what it waits for,"
+        f"process {process} does not watch all positions after {within_s:.0f} s; bot status says what it waits for,"
         " and systemctl restart starts anew"
     )
 
 
-def _led_by(socket: Path, process: int) -> dict[str, Any] | None:
-    """What that process says of itself once it watches positions; None before."""
+def _said_by(socket: Path, process: int) -> dict[str, Any] | None:
+    """What that process says of itself once its tree runs; None before."""
     try:
         answer = control.ask(socket, {"verb": "leads"})
     except (control.NotRunning, control.Refused):
         return None
-    return answer if answer["process"] == process and answer["watched"] is not None else None
+    return answer if answer["process"] == process else None
 
 
 def _refuse_ended(process: int) -> None:

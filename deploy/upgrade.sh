@@ -144,6 +144,7 @@ use "$NEW" || { use "$OLD" || :; fail "the units of $VERSION could not be instal
 status=0
 if [ -z "$restart" ]; then
     say "$VERSION gets ready beside the bot that runs"
+    began=$(date +%s)
     if in_bot hand-over && stays; then
         say "$VERSION runs"
     elif [ "$(state)" = active ] && [ "$(main_process)" = "$before" ]; then
@@ -154,6 +155,7 @@ if [ -z "$restart" ]; then
     else
         warn "$VERSION does not watch positions; going back to $OLD"
         back
+        say "positions were unwatched for at most $(($(date +%s) - began)) s"
         status=1
     fi
 else

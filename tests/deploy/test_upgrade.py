@@ -138,6 +138,7 @@ def test_a_version_that_ends_after_it_took_over_is_taken_back(machine: Machine) 
     done = machine.upgrade()
     assert (done.returncode, machine.link, machine.restarts) == (1, "old", ["old"])
     assert "new does not watch positions; going back" in done.stderr and "old runs again" in done.stderr
+    assert "positions were unwatched for at most " in done.stdout
 
 
 @pytest.mark.parametrize("by_restart", [False, True])

@@ -7,14 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 import trio
 
+from bot import hand_over_cli
 from bot.clock import system_clock
+from bot.control import ControlServer
 from bot.errors import BotError, StartupError
 from bot.hand_over import HandOver
 from bot.hand_over_cli import until_led
@@ -121,6 +125,39 @@ def test_a_process_that_ended_before_it_led_is_not_waited_for(tmp_path: Path) ->
     with ended.stdout, pytest.raises(BotError, match=f"process {ended.pid} took over and has ended"):
         trio.run(until_led, tmp_path / "control.sock", ended.pid)
     ended.wait()
+
+
+def test_a_successor_whose_tree_runs_and_that_watches_nothing_is_given_up_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over_cli, "WATCHES_WITHIN_S", 0.2)
+
+    async def blind(request: dict[str, Any]) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        assert request["verb"] == "leads"
+        return {"process": os.getpid(), "watched": None, "unwatched_ms": None}
+
+    async def no_chat(_: object, push: object) -> Any:
+        raise NotImplementedError(push)
+
+    server = ControlServer(tmp_path / "control.sock", blind, no_chat)
+    listens, token = threading.Event(), SimpleQueue[tuple[trio.lowlevel.TrioToken, trio.CancelScope]]()
+
+    async def serve() -> None:
+        with trio.CancelScope() as scope:
+            token.put((trio.lowlevel.current_trio_token(), scope))
+            await server.serve(listens.set)
+
+    thread = threading.Thread(target=trio.run, args=(serve,))
+    thread.start()
+    try:
+        assert listens.wait(10)
+        with pytest.raises(BotError, match=f"process {os.getpid()} does not watch all positions after 0 s"):
+            trio.run(until_led, tmp_path / "control.sock", os.getpid())
+    finally:
+        runs, scope = token.get()
+        runs.run_sync_soon(scope.cancel)
+        thread.join()
 
 
 def test_a_successor_of_a_bot_that_ends_without_a_word_starts_nothing() -> None:
