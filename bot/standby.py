@@ -98,6 +98,7 @@ class Succession:
 
     def __post_init__(self) -> None:
         self._party = party_of(self.directory, self.leadership.clock)
+        self.leadership.watching = lambda: False  # before the tree runs, which takes that over
 
     @property
     def leases(self) -> LeaseStore:
@@ -169,6 +170,10 @@ class Succession:
         """Another process on this data directory takes this one's place as soon as it ends."""
         self.handed_over = True
 
+    def _has_watched(self) -> bool:
+        """Whether positions were looked after since this process leads, at a renewal or between two."""
+        return self.leadership.has_watched or self.gap_ms is not None
+
     async def resign(self, unwatched_s: float) -> None:
         """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more.
 
@@ -178,7 +183,7 @@ class Succession:
             return
         with trio.move_on_after(RESIGN_WITHIN_S, shield=True):
             try:
-                unwatched_ms = round(unwatched_s * 1000)
+                unwatched_ms = round(unwatched_s * 1000) if self._has_watched() else None
                 await self._store.release_lease(unwatched_ms=unwatched_ms, for_own=self.handed_over)
             except Unavailable as error:
                 log.warning("lease_not_released", reason=str(error))

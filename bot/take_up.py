@@ -14,6 +14,7 @@ from bot.execution import alerts
 from bot.execution.alerts import LEASE, Alert
 from bot.execution.leadership import Leadership
 from bot.execution.ordered_causes import is_operator
+from bot.liveness import watched
 from bot.ports import Brought, LeaseStore, Store
 from bot.storage.spool_codec import DamagedError, Kept, Record, scan
 from bot.storage.spool_entries import carry_out
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 def lease_keeper(bot: TradingBot, leadership: Leadership, leases: LeaseStore) -> LeaseKeeper:
     """The actor that keeps the lease, and that tells the bot what follows from it."""
+    leadership.watching = lambda: watched(bot) is not None
     taking = TakeUp(
         guard=bot.guard,
         leadership=leadership,

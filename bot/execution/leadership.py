@@ -6,6 +6,7 @@ the same time from before it asked, on a clock that goes on while it sleeps, so 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -28,11 +29,17 @@ SETTLE_MS = 1_500
 UNSEEN_MS = 30_000
 
 
+def always() -> bool:
+    """Of a process that watches as long as it leads."""
+    return True
+
+
 @dataclass(slots=True)
 class Leadership:
     """The lease of this process. `lease` is None before it has one, `standby` who waits, `over` set once another leads.
 
-    `since_ms` is when this process took the lease, in milliseconds since 1970.
+    `since_ms` is when this process took the lease, in milliseconds since 1970. `watching` says whether positions are looked after
+    now, and `has_watched` whether they were at one renewal at least.
 
     The end of the lease binds signing only while somebody may take it: where nobody waits, exits go on without the
     database for as long as it is away. What the database is told lags behind what this process knows, never the other way:
@@ -45,6 +52,8 @@ class Leadership:
     standby: Standby | None = None
     over: trio.Event = field(default_factory=trio.Event)
     why: str = ""
+    watching: Callable[[], bool] = always
+    has_watched: bool = False
     _until_ms: int = 0
     _knows: bool = False
     _bound: bool = False
@@ -87,7 +96,9 @@ class Leadership:
         """Ask once. Raises LeaseLost and StoreUnavailable; after the latter the lease may have been renewed or not."""
         asked_ms = self.clock.boottime_ms()
         told = self._knows
-        standby = await store.renew_lease(knows_standby=told)
+        watching = self.watching()
+        standby = await store.renew_lease(knows_standby=told, watching=watching)
+        self.has_watched = self.has_watched or watching
         self._extend(asked_ms)
         if (standby is None) is not (self.standby is None):
             log.info(

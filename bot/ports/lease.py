@@ -95,8 +95,11 @@ class LeaseStore(Protocol):
         process has taken the lease.
         """
 
-    async def renew_lease(self, *, knows_standby: bool) -> Standby | None:
-        """Renew what was taken for another `LEASE_S`; who waits, if anybody. Raises LeaseLost, StoreUnavailable."""
+    async def renew_lease(self, *, knows_standby: bool, watching: bool) -> Standby | None:
+        """Renew what was taken for another `LEASE_S`; who waits, if anybody. Raises LeaseLost, StoreUnavailable.
+
+        `watching` says that positions are looked after now: whoever leads next counts from there.
+        """
 
     async def database_id(self) -> str:
         """What tells this database from every other one; a backup that is restored keeps it."""
@@ -113,8 +116,10 @@ class LeaseStore(Protocol):
     async def taken_up(self, brought_id: str) -> None:
         """Whoever leads has carried it out, or told of it."""
 
-    async def release_lease(self, *, unwatched_ms: int, for_own: bool = False) -> None:
+    async def release_lease(self, *, unwatched_ms: int | None, for_own: bool = False) -> None:
         """Give the lease back, so that nobody waits for its end; nobody has looked after positions for that long.
+
+        `unwatched_ms` is None for a process that never looked after any: it is as long as it was, and longer.
 
         `for_own` keeps it as long as a new one for another process of the same party, which need not wait; others do.
         """

@@ -65,13 +65,14 @@ returning epoch
 """
 UPDATE_RENEWED = """
 update lease
-set until = now() + make_interval(secs => $1::float8), released = false, knows_standby = $2, watched_until = now()
+set until = now() + make_interval(secs => $1::float8), released = false, knows_standby = $2,
+    watched_until = case when $3 then now() else watched_until end
 """
 UPDATE_RELEASED = """
 update lease
 set
     until = now() + make_interval(secs => $2::float8), released = ($2 = 0),
-    watched_until = now() - make_interval(secs => $1::float8)
+    watched_until = coalesce(now() - make_interval(secs => $1::float8), watched_until)
 """
 
 
@@ -112,8 +113,8 @@ class Leases(Repository):
             self._database.fence(f"select hold_lease({lease.epoch})", lost)
         return lease
 
-    async def renew_lease(self, *, knows_standby: bool) -> Standby | None:
-        return await self._database.write_soon(_renew, knows_standby)
+    async def renew_lease(self, *, knows_standby: bool, watching: bool) -> Standby | None:
+        return await self._database.write_soon(_renew, knows_standby, watching)
 
     async def database_id(self) -> str:
         return await self._database.probe(_database_id)
@@ -130,7 +131,7 @@ class Leases(Repository):
     async def taken_up(self, brought_id: str) -> None:
         await self._database.write_soon(_taken_up, brought_id)
 
-    async def release_lease(self, *, unwatched_ms: int, for_own: bool = False) -> None:
+    async def release_lease(self, *, unwatched_ms: int | None, for_own: bool = False) -> None:
         await self._database.write_soon(_release, unwatched_ms, LEASE_S * for_own)
 
 
@@ -198,9 +199,9 @@ async def _take(connection: asyncpg.Connection, party: Party, after_epoch: int, 
     return Lease(epoch, before["name"], before["unwatched_ms"])
 
 
-async def _renew(connection: asyncpg.Connection, knows_standby: bool) -> Standby | None:
+async def _renew(connection: asyncpg.Connection, knows_standby: bool, watching: bool) -> Standby | None:
     """The fence in front has proved that the lease is still ours."""
-    await connection.execute(UPDATE_RENEWED, LEASE_S, knows_standby)
+    await connection.execute(UPDATE_RENEWED, LEASE_S, knows_standby, watching)
     row = await connection.fetchrow(SELECT_STANDBY, STANDBY_S)
     return None if row is None else Standby(row["name"], row["since"])
 
@@ -235,5 +236,6 @@ async def _taken_up(connection: asyncpg.Connection, brought_id: str) -> None:
     await connection.execute(UPDATE_TAKEN_UP, brought_id)
 
 
-async def _release(connection: asyncpg.Connection, unwatched_ms: int, kept_s: float) -> None:
-    await connection.execute(UPDATE_RELEASED, unwatched_ms / 1000, kept_s)
+async def _release(connection: asyncpg.Connection, unwatched_ms: int | None, kept_s: float) -> None:
+    unwatched_s = None if unwatched_ms is None else unwatched_ms / 1000
+    await connection.execute(UPDATE_RELEASED, unwatched_s, kept_s)

@@ -112,23 +112,26 @@ class MemoryLeases:
             return Lease(epoch, None, None)
         return Lease(epoch, before.name, now_ms - watched_until_ms)
 
-    async def renew_lease(self, *, knows_standby: bool) -> Standby | None:
+    async def renew_lease(self, *, knows_standby: bool, watching: bool) -> Standby | None:
         await trio.lowlevel.checkpoint()
         lease, now_ms = self._held(), _now_ms()
         self._shared.lease = replace(
-            lease, until_ms=now_ms + _LEASE_MS, released=False, knows_standby=knows_standby, watched_until_ms=now_ms
+            lease,
+            until_ms=now_ms + _LEASE_MS,
+            released=False,
+            knows_standby=knows_standby,
+            watched_until_ms=now_ms if watching else lease.watched_until_ms,
         )
         waiting = [row for row in self._shared.standbys.values() if row.seen_ms > now_ms - _STANDBY_MS]
         first = min(waiting, key=lambda row: row.since_ms, default=None)
         return None if first is None else Standby(first.name, first.since_ms)
 
-    async def release_lease(self, *, unwatched_ms: int, for_own: bool = False) -> None:
+    async def release_lease(self, *, unwatched_ms: int | None, for_own: bool = False) -> None:
         await trio.lowlevel.checkpoint()
         lease, now_ms = self._held(), _now_ms()
         until_ms = now_ms + _LEASE_MS * for_own
-        self._shared.lease = replace(
-            lease, until_ms=until_ms, released=not for_own, watched_until_ms=now_ms - unwatched_ms
-        )
+        watched_until_ms = lease.watched_until_ms if unwatched_ms is None else now_ms - unwatched_ms
+        self._shared.lease = replace(lease, until_ms=until_ms, released=not for_own, watched_until_ms=watched_until_ms)
 
     async def database_id(self) -> str:
         await trio.lowlevel.checkpoint()

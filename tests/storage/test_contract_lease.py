@@ -110,7 +110,10 @@ async def test_a_lease_that_ran_out_passes_on_and_the_writes_of_the_one_before_a
     assert taken is not None
     assert (taken.epoch, taken.before) == (2, A.name)
     assert taken.unwatched_ms is not None
-    for write in (first.store.clear_cause("operator", "global", "x"), first.leases.renew_lease(knows_standby=True)):
+    for write in (
+        first.store.clear_cause("operator", "global", "x"),
+        first.leases.renew_lease(knows_standby=True, watching=True),
+    ):
         with pytest.raises(LeaseLost, match="another bot leads on this database: bot b"):
             await write
     assert first.lost[0] == "another bot leads on this database: bot b"
@@ -123,7 +126,7 @@ async def test_a_lease_that_ran_out_and_was_not_taken_is_renewed(processes: tupl
     first, second = processes
     await first.take(A, 0)
     await first.until_it_ran_out()
-    assert await first.leases.renew_lease(knows_standby=False) is None
+    assert await first.leases.renew_lease(knows_standby=False, watching=True) is None
     assert await second.take(B, 1) is None
     await first.store.save_cause(PAUSE)
 
@@ -159,6 +162,19 @@ async def test_a_lease_that_is_given_back_for_another_process_of_its_own_is_nobo
     assert taken.unwatched_ms >= 700
 
 
+async def test_who_leads_and_watches_nothing_shortens_no_gap(place: DatabaseAddress | None) -> None:
+    async with three_processes(place) as (first, second, third):
+        await first.take(A, 0)
+        await first.leases.release_lease(unwatched_ms=60_000)
+        assert await second.take(B, 1) is not None
+        await second.leases.renew_lease(knows_standby=False, watching=False)
+        await second.leases.release_lease(unwatched_ms=None)
+        taken = await third.take(C, 2)
+    assert taken is not None
+    assert taken.unwatched_ms is not None
+    assert taken.unwatched_ms >= 60_000
+
+
 async def test_one_of_two_who_take_an_ended_lease_gets_it(place: DatabaseAddress | None) -> None:
     """Both never led: what a process that did has under way is cut off by whoever takes over."""
     async with three_processes(place) as (first, second, third):
@@ -183,7 +199,7 @@ async def test_the_same_data_directory_waits_for_nothing(processes: tuple[Proces
     assert leader.ours
     assert await second.take(A, 1) is not None
     with pytest.raises(LeaseLost):
-        await first.leases.renew_lease(knows_standby=False)
+        await first.leases.renew_lease(knows_standby=False, watching=True)
 
 
 async def test_who_is_alone_on_a_database_waits_for_nothing(processes: tuple[Process, Process]) -> None:
@@ -199,8 +215,8 @@ async def test_a_leader_sees_who_waits_and_for_how_long(processes: tuple[Process
     assert seen_by_b is not None
     assert not seen_by_b.knows_standby
     await second.leases.stand_by(C)
-    seen = await first.leases.renew_lease(knows_standby=False)
-    again = await first.leases.renew_lease(knows_standby=True)
+    seen = await first.leases.renew_lease(knows_standby=False, watching=True)
+    again = await first.leases.renew_lease(knows_standby=True, watching=True)
     assert seen == again
     assert again is not None
     assert again.name == B.name
