@@ -69,7 +69,9 @@ def get_text(answer: Answer) -> str:
         lines.append(f"the file says otherwise from the next start on: {', '.join(answer['waiting'])}")
     for one in answer["keys"]:
         source = (
-            f"runtime; without it {one['file_value']}, {one['file_source']}" if "file_value" in one else one["source"]
+            f"runtime; without it {one['file_value']}, {one.get('file_source', 'which the file says')}"
+            if "file_value" in one
+            else one["source"]
         )
         age = f", written {one['changed']}" if "changed" in one else f", {one['trouble']}" if "trouble" in one else ""
         live = "" if one["live"] else "; needs a restart"

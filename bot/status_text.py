@@ -103,7 +103,7 @@ def _numbers(status: Record) -> list[str]:
     positions, trades, capital = status["positions"], status["trades_today"], status["capital_lamports"]
     facts = status["facts"]
     return [
-        *(_remembered(facts) if facts["late"] or facts["age_s"] >= 1 else []),
+        *(_remembered(facts) if _late(facts) or facts["age_s"] >= 1 else []),
         f"users {status['users']}, snipers {status['snipers']}, signals today {status['signals_today']}",
         f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
         f"capital: {_sol(capital['deployed'])} SOL deployed, {_available(capital, status['halt'])}",
@@ -113,9 +113,15 @@ def _numbers(status: Record) -> list[str]:
     ]
 
 
+def _late(facts: Record) -> str | None:
+    """Why known numbers are not of this moment; an older bot says it as it says why numbers are not known."""
+    why: str | None = facts.get("late") or facts["why"]
+    return why
+
+
 def _remembered(facts: Record) -> list[str]:
     """Which lines are not of this moment. `_numbers` has four of them."""
-    why = facts["late"] or "the database is slow"
+    why = _late(facts) or "the database is slow"
     return [f"the next four lines are {_age(facts['age_s'])} old, all others are of now: {why}"]
 
 

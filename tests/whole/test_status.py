@@ -158,6 +158,8 @@ async def test_numbers_that_are_remembered_are_told_from_those_of_now(autojump_c
         text = status_text(status)
         [told] = [number for number, line in enumerate(text.splitlines()) if line.startswith("the next four lines are")]
         assert "all others are of now: the database is away" in text
+        older = {"known": True, "age_s": 0.5, "why": "the database is away (as it said)", "last": None}
+        assert "all others are of now: the database is away (as it said)" in status_text({**status, "facts": older})
         begins = [line.split()[0] for line in text.splitlines()[told + 1 : told + 6]]
         assert begins == ["users", "positions:", "capital:", "today:", "monitors:"]
 
