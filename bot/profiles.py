@@ -134,6 +134,8 @@ async def real_cluster(chosen: settings.Rpc, keys: ApiKeys) -> LocalChainAddress
 
 async def genesis_of(urls: Sequence[str], keys: ApiKeys) -> str:
     """The genesis hash that the first endpoint to answer tells; raises StartupError where none does."""
+    if not urls:
+        raise StartupError("rpc.urls names no endpoint; give two, of hosts that have nothing to do with each other")
     troubles = []
     for place, url in enumerate(urls):
         async with open_http_transport(url, key=keys.of_endpoint(place)) as transport:

@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.errors import StartupError
 from bot.settings import Backup
 from bot.storage.archiving import BASE, BASE_LOG, COPIES, archive_settings, take_base
-from bot.storage.cluster import running_cluster
+from bot.storage.cluster import not_ours, running_cluster
 
 NOTE = "based"  # beside the server's data: whose base backup its log follows
 
@@ -22,7 +22,10 @@ def server_settings(directory: Path, rules: Backup, *, is_own: bool) -> dict[str
     """What the bot's own server is started with for the archive; nothing without one. Raises StartupError."""
     if not rules.archive:
         # What is written from now on is in no archive: the next one begins with a base backup of its own.
-        (directory / POSTGRES / NOTE).unlink(missing_ok=True)
+        try:
+            (directory / POSTGRES / NOTE).unlink(missing_ok=True)
+        except OSError as error:
+            raise StartupError(not_ours(directory / POSTGRES, error)) from None
         return {}
     if not is_own:
         raise StartupError(

@@ -102,7 +102,8 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, prof
             raise StartupError(f"{file}: no such settings file; check --config") from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-            raise StartupError(f"{file}: the settings file cannot be read: {reason}; check --config") from None
+            cure = "let the bot's user read it" if isinstance(error, PermissionError) else "check --config"
+            raise StartupError(f"{file}: the settings file cannot be read: {reason}; {cure}") from None
     try:
         tree: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -57,7 +57,11 @@ def _line(
     """Where a fault stands, for the order of the lines, and its line."""
     variable = variables.get((path[0], path[1])) if len(path) > 1 else None
     place = locate(text, path) if variable is None else None
-    where = f"{name}:{place[0]}:{place[1]}" if place else f"environment {variable or _variable_of(path, variables)}"
+    where = (
+        f"{name}:{place[0]}:{place[1]}"
+        if place
+        else f"environment {variable or _variable_of(path, variables, message)}"
+    )
     return place or (sys.maxsize, 0), f"{where}: {'.'.join(path)}: {message}"
 
 
@@ -70,9 +74,10 @@ def place_of(name: str, text: str, variables: Mapping[tuple[str, str], str], pat
     return f"{name}:{place[0]}:{place[1]}" if place is not None and is_there else "the default"
 
 
-def _variable_of(path: tuple[str, ...], variables: Mapping[tuple[str, str], str]) -> str:
-    """The variable of a fault that is a section's, not a key's: the first that named the section."""
-    named = [variable for (section, _), variable in variables.items() if section == path[0]]
+def _variable_of(path: tuple[str, ...], variables: Mapping[tuple[str, str], str], message: str) -> str:
+    """The variable of a fault that is a section's, not a key's: the first whose key the message names, else of the section."""
+    of_section = {key: variable for (section, key), variable in variables.items() if section == path[0]}
+    named = [variable for key, variable in of_section.items() if key in message] or list(of_section.values())
     return named[0] if named else f"BOT_{'__'.join(path).upper()}"
 
 

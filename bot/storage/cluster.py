@@ -115,6 +115,11 @@ def locked(root: Path) -> Iterator[Path]:
         yield root
 
 
+def not_ours(root: Path, error: OSError) -> str:
+    """What to say of a folder of the server's that somebody else owns, as after a copy made by root."""
+    return f"{root}: {error.strerror}; it has to belong to the user that runs the bot: chown -R --reference={root.parent}/ {root}"
+
+
 async def running_cluster(root: Path) -> Cluster | None:
     """The cluster that a server serves now, for whoever only wants to ask it; None where none does."""
     served = _served(root)
@@ -130,6 +135,8 @@ def _served(root: Path) -> Path | None:
         pid = int((root / "data" / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise StartupError(not_ours(root, error)) from None
     return root if _is_postmaster(pid, root / "data") else None
 
 

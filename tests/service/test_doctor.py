@@ -17,6 +17,7 @@ from bot.clock import virtual_clock
 from bot.doctor import LOCK, REFUSES_A_START, Finding, Verdict, examine, examine_succession, look_at_start
 from bot.errors import StartupError
 from bot.start import read_options
+from bot.storage.cluster import running_cluster
 from bot.storage.halt_file import HaltFile
 from bot.trading.trading_state import Halt
 from bot.vault import socket_vault
@@ -118,6 +119,28 @@ def test_a_former_master_key_that_is_named_and_not_there_refuses_a_start_and_is_
     (folder / "old.key").chmod(0o600)
     key = found(tmp_path, config=config)["master key"]
     assert key.verdict is Verdict.OK and "prod-1, and beside it prod-0" in key.found
+
+
+def test_no_endpoint_at_all_is_said_as_that(tmp_path: Path) -> None:
+    (tmp_path / "given.toml").touch()
+    assert "rpc.urls names no endpoint; give two" in found(tmp_path, "paper")["endpoints"].line
+
+
+def test_a_fault_between_two_keys_is_blamed_on_the_variable_that_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOT_ALERTS__HEARTBEAT_URL_FILE", "heartbeat-url")
+    monkeypatch.setenv("BOT_ALERTS__QUIET_FROM", "22:00")
+    line = found(tmp_path)["settings"].line
+    assert "environment BOT_ALERTS__QUIET_FROM: " in line and "give both" in line and "HEARTBEAT" not in line
+
+
+async def test_a_servers_folder_that_is_not_ours_is_one_line_with_its_cure(tmp_path: Path) -> None:
+    """A state directory that was copied by root; the doctor ended in a traceback, and so did the start."""
+    folder = tmp_path / "postgres"
+    (folder / "data" / "postmaster.pid").mkdir(parents=True)  # what nobody may read either, for root too
+    with pytest.raises(StartupError, match=r"it has to belong to the user that runs the bot: chown -R --reference="):
+        await running_cluster(folder)
 
 
 def test_the_profile_of_a_verb_is_the_given_one_else_that_of_the_environment(
