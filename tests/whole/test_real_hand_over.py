@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from bot.hand_over_cli import GAP_WITHIN_S, LEADS_WITHIN_S, READY_WITHIN_S
 from bot.standby import RESIGN_WITHIN_S
 from bot.storage.address import DatabaseAddress
 from tests.storage.server_thread import run_sql, running_server
 from tests.whole.audit import findings
-from tests.whole.real import FAST, POLL_S, STOP_WITHIN_S, UNTIL_WITHIN_S, Event, RealBot, real_bot
+from tests.whole.real import FAST, POLL_S, STOP_WITHIN_S, UNTIL_WITHIN_S, Event, RealBot, command, real_bot
 from tests.whole.real_directory import data_directory
 from tests.whole.real_evidence import read_books_at, read_evidence
 from tests.whole.test_real_service import PlayedSystemd, played_systemd
@@ -25,6 +27,7 @@ from tests.whole.test_real_standby import running_chain
 
 WATCHDOG_USEC = "3000000"
 LAUNCHES = 2_000  # there are some to buy for a quarter of an hour, on a machine with much else to do
+HANDS_OVER_WITHIN_S = READY_WITHIN_S + LEADS_WITHIN_S + GAP_WITHIN_S  # the verb's own patience
 SLACK_S = 1.0  # of the question for the lease
 TOLD = re.compile(r"process (\d+) leads; positions were unwatched for: ([0-9.]+) s; watched before: (\d+), now: (\d+)")
 
@@ -64,11 +67,16 @@ class Adopted:
         self.send_signal(signal.SIGKILL)
 
 
+def hand_over(bot: RealBot) -> subprocess.CompletedProcess[str]:
+    """The verb, which has more patience than others."""
+    return command("hand-over", "--data-dir", str(bot.directory), within_s=HANDS_OVER_WITHIN_S)
+
+
 def handed_over(bot: RealBot, systemd: PlayedSystemd) -> Gap:
     """Hand over to another process, which is the bot's from then on, and hold what was printed against the log of both."""
     before, heard = bot.process, len(bot.log())
     assert before is not None
-    done = bot.command("hand-over")
+    done = hand_over(bot)
     told = TOLD.search(done.stdout)
     assert (done.returncode, told is not None) == (0, True), (done, bot.told())
     assert told is not None
@@ -131,7 +139,7 @@ def test_another_process_takes_the_place_of_a_bot_with_open_positions_and_one_th
                 until_holding(bot)
 
                 (bot.directory / "bot.toml").write_text(settings + "[no_such_section]\n")
-                refused = bot.command("hand-over")
+                refused = hand_over(bot)
                 (bot.directory / "bot.toml").write_text(settings)
                 assert refused.returncode == 1
                 assert refused.stderr.startswith("bot: the new program refuses to start: "), refused
