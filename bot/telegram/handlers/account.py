@@ -105,7 +105,7 @@ class AccountHandlers:
             lines.append(
                 f"{mode_label(wallet.mode.value)} {wallet.name} {wallet.address}\n"
                 f"balance {format_sol(balances.lamports)} SOL, kept for exits {format_sol(kept)} SOL,"
-                f" tokens of {len([raw for raw in balances.token_raw.values() if raw])} mints"
+                f" tokens of {counted(len([raw for raw in balances.token_raw.values() if raw]), 'mint')}"
             )
         return "\n".join(lines)
 
