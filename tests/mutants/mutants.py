@@ -107,10 +107,10 @@ MUTANTS = (
         (
             Edit(
                 MONITOR,
-                "                tries = tries.after(await self._leave(position, decided, tries))\n",
-                "                tries = tries.after(await self._leave(position, decided, tries))\n"
-                "                if tries.failures:\n"
-                "                    await trio.sleep_forever()\n",
+                "            tries = tries.after(await self._leave(position, decided, tries))\n",
+                "            tries = tries.after(await self._leave(position, decided, tries))\n"
+                "            if tries.failures:\n"
+                "                await trio.sleep_forever()\n",
             ),
         ),
     ),
