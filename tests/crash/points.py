@@ -37,6 +37,7 @@ OFF_THE_ROAD = {
     "hearsay_book.py": "what aggregators say is shown and never decided by; it writes nothing and no order waits for it",
     "trader_book.py": "who trades how well is read out of books; it writes nothing and no order waits for it",
     "wallet_standings.py": "what followed wallets came to is read out of books; it writes nothing and no order waits",
+    "position_rest.py": "how a monitor waits between two decisions: it reads memory and the row again, and writes nothing",
     "leadership.py": "the lease of the process is renewed beside the road; losing it ends the process, at any moment",
 }
 # "function: what is awaited" -> why it is no crash point of its own.
