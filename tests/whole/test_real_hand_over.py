@@ -87,7 +87,9 @@ def handed_over(bot: RealBot, systemd: PlayedSystemd) -> Gap:
     told_at = systemd.fields.index(f"MAINPID={process}")
     systemd.until_heard("the new one", lambda _: "STATUS=starting" in systemd.fields[told_at:])
     systemd.until_heard("its sign of life", lambda _: "WATCHDOG=1" in systemd.fields[told_at + 2 :])
-    return true_gap(bot.log()[heard:], float(told[2]))
+    gap = true_gap(bot.log()[heard:], float(told[2]))
+    bot.forgive()  # what the old one's stop had to cut on a machine with much else to do is no crash of the new one
+    return gap
 
 
 def true_gap(events: list[Event], printed_s: float) -> Gap:
