@@ -152,7 +152,8 @@ def test_data_directory_that_cannot_be_made_is_named() -> None:
     refused(command("run", "--data-dir", "/proc/bot"), "/proc/bot: the data directory cannot be used:")
     file = f"{ROOT / 'supervision.toml'}"
     refused(
-        command("run", "--data-dir", file), f"{file}: the data directory cannot be used: File exists; give --data-dir"
+        command("run", "--data-dir", file),
+        f"{file}: is no folder, and the bot keeps its things in one; give --data-dir",
     )
 
 
