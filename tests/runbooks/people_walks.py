@@ -80,11 +80,11 @@ def frozen(walk: Walker) -> None:
 
 
 def exits(walk: Walker) -> None:
-    """Every trade lands and fails for a while, a sale's as well, so that all its rungs are used up."""
+    """No transaction lands for a while, so that all rungs of a sale are used up, the one at any price too."""
     person = Person(walk, "71005")
     person.say(f"/settings max_hold {HELD_S}")
     mint = person.buys("0.1")
-    done = walk.bot.command("localnet", "fault", "fail-tx", "--for", "10m")
+    done = walk.bot.command("localnet", "fault", "drop-tx", "--for", "10m")
     assert done.returncode == 0, done.stderr
     walk.alert("could not be sold", within_s=STUCK_WITHIN_S)
     walk.type_all("supervisor", "status")
