@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -185,12 +186,9 @@ def _room(name: str, place: Path, cure: str) -> Iterator[Finding]:
 def _disk_of_backups(chosen: settings.Settings, directory: Path) -> Iterator[Finding]:
     """Where the backups go, if that is a disk of its own; the bot that runs rings for both."""
     folder = chosen.backup.folder
-    if (
-        folder is not None
-        and folder.is_dir()
-        and directory.exists()
-        and folder.stat().st_dev != directory.stat().st_dev
-    ):
+    with suppress(OSError):  # that it cannot be looked at is a finding of `_backups`
+        if folder is None or not folder.is_dir() or folder.stat().st_dev == directory.stat().st_dev:
+            return
         yield from _room("disk of backups", folder, "make room, or name another disk in backup.folder")
 
 
@@ -324,12 +322,15 @@ def _backups(chosen: settings.Settings, directory: Path, profile: Profile, clock
     try:
         troubles = BackupRounds(place, clock).troubles()
         place.key()
+        names = [path.name for path in place.folder.iterdir()] if place.folder.is_dir() else []
     except StartupError as error:
         return Finding("backups", Verdict.BAD, str(error))
+    except OSError as error:
+        cure = "let the bot's user in: runbooks/backup.md, Once; or name another backup.folder"
+        return Finding("backups", Verdict.WARN, f"{place.folder}: cannot be read: {error.strerror}", cure)
     if ARCHIVE in troubles:
         found = f"the archive of the log stands still, {troubles[ARCHIVE].why}"
         return Finding("backups", Verdict.WARN, found, "runbooks/backup.md, What the bot does about it")
-    names = [path.name for path in place.folder.iterdir()] if place.folder.is_dir() else []
     made = [moment for name in names if (moment := moment_of(name) or moment_of(name, BASED))]
     if not made or clock.now_ms() - max(made) > BACKUP_OLD_MS:
         newest = f"the newest is of {rfc3339_s(max(made))}" if made else f"there is none in {place.folder}"

@@ -65,7 +65,7 @@ if [ ! -x "$NEW/.venv/bin/bot" ]; then
     build || fail "$VERSION could not be built; nothing was changed"
 fi
 { "$NEW/.venv/bin/bot" supervision check > /dev/null && "$NEW/.venv/bin/python" -c 'import bot.app'; } ||
-    fail "$VERSION is not whole; nothing was changed"
+    fail "$VERSION is not whole; nothing was changed: rm -r $NEW, and give the same command again"
 
 # What runs beside the bot speaks with it and is of the same version. The dashboard is not waited for.
 VAULT=

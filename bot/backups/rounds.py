@@ -106,6 +106,12 @@ class BackupRounds:
 
     def troubles(self) -> dict[str, Trouble]:
         """What operators have to hear of the backups and of the disk now, by its key."""
+        try:
+            return self._troubles()
+        except OSError as error:
+            return {BACKUP_AGE: Trouble(f"{error.filename or self.place.folder}: {error.strerror}")}
+
+    def _troubles(self) -> dict[str, Trouble]:
         found = {}
         now_ms = self.clock.now_ms()
         if self.rules.archive:

@@ -42,10 +42,10 @@ SOON = frozenset({"busy", "unavailable", "in_flight"})  # before there was an in
 
 @dataclass(slots=True)
 class _Trying:
-    """What this process knows of a sale: since when it could have been taken, and how many signed orders came to nothing."""
+    """What this process knows of a sale: since when it could have been taken, and which signed orders came to nothing."""
 
     since_ms: int
-    signed: int = 0
+    signed: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class CopyOrders:
                 after = await (self._buy(copy) if copy.side is Side.BUY else self._sell(copy, trying))
             except Unavailable as error:
                 log.info("copy_waits", copy=copy.id, reason=str(error))
+                trying.since_ms = self.clock.now_ms()  # nobody could have taken it
                 await trio.sleep(AWAY_S)
                 continue
             if after.state is CopyState.OWED:
@@ -181,8 +182,10 @@ class CopyOrders:
             return copy
         if intent.state is IntentState.FILLED:
             return await self._ordered(copy)
-        trying.signed += intent.state is not IntentState.CANCELLED
-        if trying.signed >= SALE_TRIES:
+        if intent.state is not IntentState.CANCELLED and intent.id not in trying.signed:
+            trying.signed.add(intent.id)
+            trying.since_ms = self.clock.now_ms()
+        if len(trying.signed) >= SALE_TRIES:
             return await self._left(copy, Refused("failed", f"its orders came to nothing: {intent.failure}"))
         return await self._moved(copy, replace(copy, tries=copy.tries + 1))
 
@@ -199,11 +202,11 @@ class CopyOrders:
         return await self._refused(copy, why, copied_sale_left_message(self.clock, copy, why.reason))
 
     async def _refused(self, copy: Copy, why: Refused, message: OutboxMessage | None = None) -> Copy:
+        refused = replace(copy, state=CopyState.REFUSED, code=why.code, reason=why.reason)
+        after = await self._moved(copy, refused, message)
         log.info("copy_refused", copy=copy.id, user=copy.user_id, mint=copy.mint, code=why.code, reason=why.reason)
         self.look.refused[why.code] += 1
-        return await self._moved(
-            copy, replace(copy, state=CopyState.REFUSED, code=why.code, reason=why.reason), message
-        )
+        return after
 
     async def _moved(self, copy: Copy, after: Copy, message: OutboxMessage | None = None) -> Copy:
         """The row after it, with its message; whoever finds it moved by somebody else is done with it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
@@ -23,7 +24,7 @@ from bot.execution.rug_book import RugBook
 from bot.execution.sleepers import Sleeper
 from bot.execution.worth_a_look import PositionInterest
 from bot.ports import Chain, PricePoint, Store
-from bot.trading.curve import Curve
+from bot.trading.curve import Curve, Fees
 from bot.trading.exits import due_at_ms
 from bot.trading.position import Position
 from bot.trading.rug import rug_exit
@@ -107,10 +108,14 @@ class PositionRest:
         self._look_at_s = at_s - at_s % TICK_S
 
     async def _interest_of(self, position: Position) -> PositionInterest | None:
-        """What prices mean to a position, which is known while it is the same; None while the fees of sales are not."""
-        try:
+        """What prices mean to a position, which is known while it is the same; None while the fees of sales are not.
+
+        Nothing that falls due waits for them. Fees that change are noticed at one look of ROW_EVERY.
+        """
+        fees: Fees | None = None
+        with suppress(ChainUnavailable), trio.move_on_at(min(self._look_at_s, self._due_s(position))):
             fees = await self.chain.fees()
-        except ChainUnavailable:
+        if fees is None:
             return None
         known = self._interest
         if known is None or known.position != position or known.fees != fees:

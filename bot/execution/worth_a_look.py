@@ -91,13 +91,15 @@ def quiet_stretch(position: Position, line: CurveLine, curve: Curve, fees: Fees,
 class PositionInterest:
     """What a price means to one position as it is now. Implements `Interest`.
 
-    A stretch is kept for as long as this is, however often its monitor lies down again.
+    A stretch is kept for as long as this is, however often its monitor lies down again. Where there was none, none is looked for
+    before the price has moved by half of the shortest.
     """
 
     position: Position
     fees: Fees
     clock: Clock
     _known: tuple[CurveLine, Stretch] | None = field(default=None, init=False)
+    _none_at_lamports: int = field(default=0, init=False)
 
     def matters(self, point: PricePoint) -> bool:
         return is_worth_a_look(self.position, point, self.fees, self.clock.now_ms())
@@ -108,7 +110,11 @@ class PositionInterest:
             known = self._known[1]
             if known.least_lamports <= point.venue.virtual_quote_lamports <= known.most_lamports:
                 return known
+        lamports = point.venue.virtual_quote_lamports
+        if abs(lamports - self._none_at_lamports) * 2 * REACHES[-1] < lamports:
+            return None
         found = quiet_stretch(self.position, line, point.venue, self.fees, self.clock.now_ms())
+        self._none_at_lamports = lamports if found is None else 0
         self._known = None if found is None else (line, found)
         return found
 

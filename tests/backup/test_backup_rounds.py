@@ -72,6 +72,17 @@ def test_what_waits_for_longer_than_may_be_lost_is_a_trouble_wherever_it_waits(h
     assert look.troubles() == {}
 
 
+def test_a_folder_that_cannot_be_looked_at_is_a_trouble_and_keeps_no_bot_from_starting(home: Path) -> None:
+    """As one that its user may not enter, or a disk that is gone: only root runs this test, who may enter all."""
+    rounds(home)
+    file = home / "bot.toml"
+    file.write_text(file.read_text().replace(f"{home}/kept", f"{home}/{'k' * 300}"))
+    look = BackupRounds(Place(home, "local", load(file, profile="local"), file), CLOCK)
+    assert "File name too long" in look.troubles()[BACKUP_AGE].why
+    found = {one.name: one for one in examine(home, "local", str(file), CLOCK)}["backups"]
+    assert (found.verdict, "cannot be read: File name too long" in found.found) == (Verdict.WARN, True)
+
+
 def test_a_base_backup_that_is_twice_as_old_as_it_should_be_is_a_trouble(home: Path) -> None:
     look = rounds(home)
     (home / "kept" / name_of(NOW_MS - 47 * HOUR_MS, BASED)).touch()

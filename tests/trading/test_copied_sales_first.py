@@ -10,18 +10,19 @@ import trio
 from trio.testing import MockClock
 
 from bot.clock import virtual_clock
+from bot.errors import StoreUnavailable
 from bot.execution.copy_book import CopyBook, Fate
 from bot.execution.copy_decisions import VENUE_S, CopyDecisions, in_turn
 from bot.execution.copy_orders import HANDED_AT_ONCE, SALE_MS, CopyOrders
 from bot.execution.in_flight import InFlight
-from bot.ports import Chain, Desk, Store, WalletSignal
+from bot.ports import Chain, Desk, OutboxMessage, Store, WalletSignal
 from bot.storage.memory import MemoryStore
 from bot.trading.copying import LATE_MS, Copy, CopyCaps, CopyFilter, CopyRule, CopyState, Sizing
 from bot.trading.curve import Curve
-from bot.trading.intent import Context, Side, TradeRequest
+from bot.trading.intent import Context, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
-from tests.storage.storage_samples import buy, enrol, fill_of, sent, settled
+from tests.storage.storage_samples import buy, enrol, fill_of, sell, sent, settled
 
 EPOCH_MS = 1_790_000_000_000
 SOL = 10**9
@@ -277,3 +278,46 @@ async def test_a_sale_that_was_seen_before_its_rule_began_by_a_clock_that_went_b
     await scene.decides()
     [(sale, _)] = scene.owed
     assert (sale.side, sale.rule_id) == (Side.SELL, rule.id)
+
+
+@dataclass(slots=True)
+class FullDisk:
+    """The store on a disk that takes no write about copies for a while."""
+
+    store: MemoryStore
+    until_s: float
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+    async def move_copy(self, after: Copy, message: OutboxMessage | None = None) -> bool:
+        await trio.lowlevel.checkpoint()
+        if trio.current_time() < self.until_s:
+            raise StoreUnavailable("the database: no space left on its disk")
+        return await self.store.move_copy(after, message)
+
+
+async def test_an_order_that_came_to_nothing_counts_once_however_often_that_cannot_be_written(
+    autojump_clock: MockClock,
+) -> None:
+    """And a sale is not given up for the time in which the store was away."""
+    scene = await followed()
+    await hold_a_copy(scene)
+    await scene.trades(Side.SELL, HELD)
+    await scene.decides()
+    sale, _ = scene.owed.pop()
+    [wallet] = await scene.store.wallets(sale.user_id)
+    request = replace(sell(sale.key, wallet, mint=HELD, mode=sale.mode, context=Context.COPY_TRADE), key=sale.key)
+    intent = await sent(scene.store, request)
+    now_ms = scene.decisions.clock.now_ms()
+    await scene.store.close_unfilled(intent.id, IntentState.EXPIRED, "it did not land", now_ms=now_ms)
+    began_s = trio.current_time()
+    store = FullDisk(scene.store, began_s + 2 * SALE_MS / 1000)
+    desk = BusyDesk(0.0)
+    orders = CopyOrders(
+        cast(Store, store), cast(Desk, desk), InFlight(), scene.decisions.clock, scene.decisions.look, never_frozen
+    )
+    await orders.see_through(sale)
+    [told] = await scene.store.copies_of(sale.user_id, 1)
+    assert (told.copy.code, told.copy.tries, desk.asked) == ("nothing_to_sell", 1, 1)
+    assert scene.decisions.look.refused["nothing_to_sell"] == 1
