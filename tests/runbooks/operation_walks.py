@@ -26,6 +26,7 @@ HOURS = 40
 QUIET_HOURS = """
 insert into hourly_measures (name, hour, total, count)
 select 'rpc_errors', date_trunc('hour', now()) - n * interval '1 hour', 10, 10000 from generate_series(1, {hours}) as n
+on conflict (name, hour) do update set total = excluded.total, count = excluded.count
 """
 SMALL_DISK, LARGE_DISK = "1g", "4g"
 CRASHES_WITHIN_S = 300.0
